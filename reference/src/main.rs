@@ -1,0 +1,3 @@
+//! Stand-in memory service.
+
+fn main() {}

@@ -1,0 +1,23 @@
+//! memsentry watches short-term chat memory services: it drives synthetic memory updates, reads the queue,
+//! judges alert rules in its own process and gets the page out, with the runbook in it.
+//!
+//! The modules in reading order; `docs/architecture.md` says what each may import, and a test holds it.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod app;
+pub mod commands;
+pub mod config;
+pub mod memory_api;
+pub mod metrics;
+pub mod model;
+pub mod notify;
+pub mod probes;
+pub mod promql;
+pub mod queue;
+pub mod rules;
+pub mod runbooks;
+pub mod scrape;
+pub mod store;
+pub mod tsdb;
+pub mod web;
+pub mod yaml;

@@ -1,0 +1,3 @@
+//! The `memsentry` command.
+
+fn main() {}

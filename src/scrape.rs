@@ -1,0 +1,1 @@
+//! Copies the registry into the time series store.
