@@ -1,1 +1,3 @@
-//! To be written.
+//! Wires everything and decides nothing.
+
+pub mod tasks;

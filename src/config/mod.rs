@@ -1,1 +1,3 @@
-//! To be written.
+//! The root of the configuration; each section's type lives beside the code that it configures.
+
+pub mod env;

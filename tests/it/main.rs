@@ -1,3 +1,5 @@
-//! Whole-program tests.
+//! Whole-program tests, one module a suite.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
-fn main() {}
+/// The import table, the size limits and the headers hold in every file.
+mod architecture;
