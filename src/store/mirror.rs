@@ -13,31 +13,11 @@ const TABLES: &[Mirrored] = &[
     Mirrored("notification_log", &["key", "firing", "resolved", "sent_at", "expires_at"]),
     Mirrored(
         "outbox",
-        &[
-            "id",
-            "receiver",
-            "notifier",
-            "group_key",
-            "body",
-            "created_at",
-            "next_attempt_at",
-            "attempts",
-            "last_error",
-        ],
+        &["id", "receiver", "notifier", "group_key", "body", "created_at", "next_attempt_at", "attempts", "last_error"],
     ),
     Mirrored(
         "deliveries",
-        &[
-            "sequence",
-            "id",
-            "receiver",
-            "notifier",
-            "group_key",
-            "created_at",
-            "finished_at",
-            "attempts",
-            "result",
-        ],
+        &["sequence", "id", "receiver", "notifier", "group_key", "created_at", "finished_at", "attempts", "result"],
     ),
 ];
 

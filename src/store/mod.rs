@@ -81,8 +81,7 @@ impl Store {
         let metrics = Metrics::new(registry);
         let (jobs, receiver) = mpsc::channel(QUEUE);
         let (writer, source) = Writer::open(path.map(Path::to_owned), receiver, &metrics).await;
-        let inner =
-            Arc::new(Inner { jobs, source: RwLock::new(source), turn: Mutex::new(Some(writer)), metrics });
+        let inner = Arc::new(Inner { jobs, source: RwLock::new(source), turn: Mutex::new(Some(writer)), metrics });
         let store = Self(Arc::clone(&inner));
         let task = Task::new("store writer", move || {
             let inner = Arc::clone(&inner);

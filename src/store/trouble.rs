@@ -42,10 +42,9 @@ impl From<&sqlx::Error> for Trouble {
                     _ => Self::Statement(text),
                 }
             }
-            sqlx::Error::Io(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => Self::Disk(error.to_string()),
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+                Self::Disk(error.to_string())
+            }
             _ => Self::Statement(error.to_string()),
         }
     }
