@@ -1,5 +1,8 @@
 //! Numbers and `printf` as Go's `fmt` writes them.
 
+use std::iter::Peekable;
+use std::str::Chars;
+
 use super::value::Value;
 
 /// A float by verb `e`, `f` or `g` (or upper case); without precision as few digits as tell it from others.
@@ -91,26 +94,9 @@ pub(super) fn printf(format: &str, arguments: &[Value]) -> String {
             }
             chars.next();
         }
-        let mut digits = || {
-            let mut number = None;
-            while let Some(digit) = chars.peek().and_then(|c| c.to_digit(10)) {
-                number = Some((number.unwrap_or(0) * 10 + digit as usize).min(MAX_WIDTH));
-                chars.next();
-            }
-            number
-        };
-        verb.width = digits();
-        if chars.peek() == Some(&'.') {
-            chars.next();
-            let mut digits = || {
-                let mut number = 0;
-                while let Some(digit) = chars.peek().and_then(|c| c.to_digit(10)) {
-                    number = (number * 10 + digit as usize).min(MAX_WIDTH);
-                    chars.next();
-                }
-                number
-            };
-            verb.precision = Some(digits());
+        verb.width = digits(&mut chars);
+        if chars.next_if_eq(&'.').is_some() {
+            verb.precision = Some(digits(&mut chars).unwrap_or(0));
         }
         match chars.next() {
             None => out.push_str("%!(NOVERB)"),
@@ -126,6 +112,16 @@ pub(super) fn printf(format: &str, arguments: &[Value]) -> String {
         out.push_str(&format!("%!(EXTRA {})", extra.join(", ")));
     }
     out
+}
+
+/// The number that stands next, if one does.
+fn digits(chars: &mut Peekable<Chars<'_>>) -> Option<usize> {
+    let mut number = None;
+    while let Some(digit) = chars.peek().and_then(|c| c.to_digit(10)) {
+        number = Some((number.unwrap_or(0) * 10 + digit as usize).min(MAX_WIDTH));
+        chars.next();
+    }
+    number
 }
 
 fn one(verb: &Verb, letter: char, value: &Value) -> String {
