@@ -45,21 +45,24 @@ impl Generation {
                 databases.insert(target.name.clone(), database);
             }
         }
-        let watched: Vec<probes::Target> = clients
-            .into_iter()
-            .map(|client| probes::Target {
-                database: databases.get(client.name()).cloned(),
-                client,
-                instance: config.instance.clone(),
-                clock: clock.clone(),
-            })
-            .collect();
         history.retain(|target, probe| {
             config.probes.iter().any(|entry| entry.name() == probe && entry.applies_to(target))
                 && config.targets.iter().any(|known| known.name == target)
         });
-        let tasks = probes::tasks(&config.probes, &watched, history, registry, &scope.token());
-        tasks.into_iter().for_each(|task| scope.run(task));
+        let context = probes::Context {
+            instance: config.instance.clone(),
+            clients: clients.into_iter().map(|client| (client.name().to_owned(), client)).collect(),
+            databases,
+            history: history.clone(),
+            registry: registry.clone(),
+            clock: clock.clone(),
+            cancel: scope.token(),
+        };
+        match probes::tasks(&config.probes, &context) {
+            Ok(tasks) => tasks.into_iter().for_each(|task| scope.run(task)),
+            // The same check passed when the configuration was loaded.
+            Err(problems) => problems.iter().for_each(|problem| tracing::error!(%problem, "no probe runs")),
+        }
         Self { config, runbooks, scope }
     }
 
