@@ -1,6 +1,8 @@
 //! The server from outside, over loopback: what it answers, and what it does not put up with.
 
+mod api;
 mod sample;
+mod sample_rules;
 mod served;
 
 use std::time::Duration as StdDuration;
@@ -225,5 +227,3 @@ async fn stay_for_a_look() {
     println!("http://{} http://{} at {}", served.address, calm.address, NOW);
     std::future::pending::<()>().await;
 }
-
-mod api;
