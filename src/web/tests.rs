@@ -71,8 +71,8 @@ async fn the_home_page_says_what_is_wrong_first() {
     assert!(place("2 alerts firing, 1 pending") < place("WorkerStalled"));
     assert!(place("WorkerStalled") < place("QueueDepthHigh") && place("QueueDepthHigh") < place("UpdateSlow"));
     for text in [
-        "since <time",
-        "12 min ago",
+        "for 12 min, since <time",
+        "02:58:03 UTC",
         "rules: no evaluation yet",
         "probes[2].interval",
         "not processed",
