@@ -1,6 +1,8 @@
 //! The server from outside, over loopback: what it answers, and what it does not put up with.
 
+mod api;
 mod sample;
+mod sample_rules;
 mod served;
 
 use std::time::Duration as StdDuration;
@@ -69,8 +71,8 @@ async fn the_home_page_says_what_is_wrong_first() {
     assert!(place("2 alerts firing, 1 pending") < place("WorkerStalled"));
     assert!(place("WorkerStalled") < place("QueueDepthHigh") && place("QueueDepthHigh") < place("UpdateSlow"));
     for text in [
-        "since <time",
-        "12 min ago",
+        "for 12 min, since <time",
+        "02:58:03 UTC",
         "rules: no evaluation yet",
         "probes[2].interval",
         "not processed",
@@ -225,5 +227,3 @@ async fn stay_for_a_look() {
     println!("http://{} http://{} at {}", served.address, calm.address, NOW);
     std::future::pending::<()>().await;
 }
-
-mod api;

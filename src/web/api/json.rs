@@ -18,8 +18,8 @@ pub(super) fn query_data(value: &Value, at: Timestamp) -> String {
             push_value(out, text);
             out.push(']');
         }),
-        Value::Vector(samples) => ("vector", &|out| push_list(out, samples, |out, one| push_sample(out, one))),
-        Value::Matrix(series) => ("matrix", &|out| push_list(out, series, |out, one| push_series(out, one))),
+        Value::Vector(samples) => ("vector", &|out| push_list(out, samples, push_sample)),
+        Value::Matrix(series) => ("matrix", &|out| push_list(out, series, push_series)),
     };
     let _ = write!(out, r#"{{"resultType":"{kind}","result":"#);
     result(&mut out);

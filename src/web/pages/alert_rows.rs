@@ -65,7 +65,7 @@ pub(super) fn row(alert: &ActiveAlert, runbooks: &Runbooks, now: Timestamp) -> M
             @if let Some(summary) = annotation("summary") { p.summary { (summary) } }
             @if let Some(description) = annotation("description") { p { (description) } }
             p.facts {
-                span { "since " (phrases::ago(alert.active_at, now)) }
+                span { "for " (phrases::rough(now.since(alert.active_at))) ", since " (phrases::clock(alert.active_at, now)) }
                 span { "value " (phrases::number(alert.value)) }
                 @if alert.keep_firing_since.is_some() { span { "condition is over, still firing" } }
                 @for (label, value) in alert.labels.iter().filter(|(l, _)| *l != ALERT_NAME && *l != "severity") {
@@ -73,9 +73,9 @@ pub(super) fn row(alert: &ActiveAlert, runbooks: &Runbooks, now: Timestamp) -> M
                 }
             }
             @if runbooks.get(name).is_some() {
-                p { a.act href={ "/runbooks/" (phrases::path_part(name)) } { "What to do" } }
+                p.todo { a.act href={ "/runbooks/" (phrases::path_part(name)) } { "What to do" } }
             } @else if let Some(url) = annotation("runbook_url").filter(|url| is_web(url)) {
-                p { a.act href=(url) { "What to do" } }
+                p.todo { a.act href=(url) { "What to do" } }
             }
         }
     }

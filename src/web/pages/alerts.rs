@@ -5,6 +5,12 @@ use maud::{Markup, html};
 use super::super::{Health, Rule, RuleGroup, RuleKind, Sources};
 use super::{alert_rows, phrases};
 
+/// How a rule stands, and how loudly that is said.
+struct Standing {
+    words: &'static str,
+    class: &'static str,
+}
+
 pub(super) fn body(sources: &Sources) -> Markup {
     let now = sources.clock.now();
     let groups = sources.view.rule_groups();
@@ -36,23 +42,25 @@ pub(super) fn body(sources: &Sources) -> Markup {
     }
 }
 
-fn state(rule: &Rule) -> &'static str {
-    match &rule.kind {
-        _ if rule.health == Health::Err => "error",
-        RuleKind::Recording => "recording",
-        RuleKind::Alerting { alerts, .. } if alerts.iter().any(|alert| alert.firing) => "firing",
-        RuleKind::Alerting { alerts, .. } if !alerts.is_empty() => "pending",
-        RuleKind::Alerting { .. } if rule.last_evaluation.is_none() => "not evaluated",
-        RuleKind::Alerting { .. } => "inactive",
-    }
+fn standing(rule: &Rule) -> Standing {
+    let (words, class) = match &rule.kind {
+        _ if rule.health == Health::Err => ("error", "state bad"),
+        RuleKind::Recording => ("recording", "state"),
+        RuleKind::Alerting { alerts, .. } if alerts.iter().any(alert_rows::is_trouble) => ("firing", "state bad"),
+        RuleKind::Alerting { alerts, .. } if alerts.iter().any(|alert| alert.firing) => ("firing", "state"),
+        RuleKind::Alerting { alerts, .. } if !alerts.is_empty() => ("pending", "state late"),
+        RuleKind::Alerting { .. } if rule.last_evaluation.is_none() => ("no result yet", "state"),
+        RuleKind::Alerting { .. } => ("inactive", "state"),
+    };
+    Standing { words, class }
 }
 
 fn one(rule: &Rule, group: &RuleGroup) -> Markup {
-    let state = state(rule);
+    let standing = standing(rule);
     let id = format!("{}/{}", group.name, rule.name);
     html! {
         details.rule id=(id) open[rule.last_error.is_some()] {
-            summary { span class={ "state " (state.replace(' ', "-")) } { (state) } " " span.name { (rule.name) } }
+            summary { span class=(standing.class) { (standing.words) } " " span.name { (rule.name) } }
             @if let Some(error) = &rule.last_error { p.problem { (error) } }
             pre { (rule.query) }
             @if let RuleKind::Alerting { hold, keep_firing_for, annotations, .. } = &rule.kind {

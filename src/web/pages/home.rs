@@ -18,17 +18,17 @@ pub(super) fn body(sources: &Sources) -> Markup {
     let alerts = alert_rows::in_order(&groups);
     html! {
         (headline(&alerts, &waiting))
+        @for alert in &alerts { (alert_rows::row(alert, &runbooks, now)) }
         @if !waiting.is_empty() {
-            section.problem { h2 { "Not ready" } ul { @for line in &waiting { li { (line) } } } }
+            section.problem { h2 { "Not ready yet" } ul { @for line in &waiting { li { (line) } } } }
         }
         @if let Some(reload) = config.last_reload.as_ref().filter(|reload| !reload.problems.is_empty()) {
             section.problem {
                 h2 { "The configuration was refused" }
-                p { "Changed " (phrases::ago(reload.at, now)) "; the one from before goes on." }
+                p { "Read " (phrases::ago(reload.at, now)) "; the one from before goes on." }
                 @for problem in &reload.problems { pre { (problem) } }
             }
         }
-        @for alert in &alerts { (alert_rows::row(alert, &runbooks, now)) }
         h2 { "Targets" }
         @if targets.is_empty() { p.quiet { "No target is configured." } }
         div.cards { @for target in &targets { (card(target, &numbers, now)) } }
@@ -111,6 +111,7 @@ fn probe_line(target: &Target, probe: &ProbeStatus, now: Timestamp) -> Markup {
                     Some(run) => {
                         @match &run.failure {
                             Some((kind, _)) => strong { (kind.replace('_', " ")) },
+                            None if late(run.at) => strong { "overdue" },
                             None => (phrases::took(run.took)),
                         }
                         " · " (phrases::ago(run.at, now))
@@ -153,8 +154,8 @@ fn daemon(numbers: &Numbers, config: &ConfigState, groups: &[RuleGroup], now: Ti
                 }
             }
             @match number("memsentry_store_up") {
-                Some(up) if up < 1.0 => { dt { "Store" } dd.bad { "not written, going on in memory" } }
-                Some(_) => { dt { "Store" } dd { "written" } }
+                Some(up) if up < 1.0 => { dt { "Store" } dd.bad { "cannot be written, going on in memory" } }
+                Some(_) => { dt { "Store" } dd { "on disk" } }
                 None => {}
             }
             @if let (Some(series), Some(bytes)) = (number("memsentry_tsdb_series"), number("memsentry_tsdb_bytes")) {

@@ -15,6 +15,14 @@ pub(super) fn exact(at: Timestamp) -> String {
     }
 }
 
+/// The time alone if it is less than a day from now, with the day otherwise; the exact one behind it.
+pub(super) fn clock(at: Timestamp, now: Timestamp) -> Markup {
+    let exact = exact(at);
+    let near = now.since(at).max(at.since(now)).as_secs() < 86_400;
+    let shown = exact.get(11..).filter(|_| near).unwrap_or(&exact).to_owned();
+    html! { time datetime=(at.rfc3339()) title=(exact) { (shown) } }
+}
+
 /// How long ago, with the exact time behind it.
 pub(super) fn ago(at: Timestamp, now: Timestamp) -> Markup {
     let words = if at > now { "just now".to_owned() } else { format!("{} ago", rough(now.since(at))) };
@@ -137,6 +145,10 @@ mod tests {
 
     #[test]
     fn an_exact_time_names_its_zone() {
+        let at = Timestamp::from_millis(1_700_000_000_123);
+        let day = StdDuration::from_secs(86_400);
+        assert!(clock(at, at + day / 2).into_string().ends_with(">22:13:20 UTC</time>"));
+        assert!(clock(at, at + day).into_string().ends_with(">2023-11-14 22:13:20 UTC</time>"));
         assert_eq!(exact(Timestamp::from_millis(1_700_000_000_123)), "2023-11-14 22:13:20 UTC");
     }
 }

@@ -63,7 +63,7 @@ fn waterfall(run: &Run) -> Markup {
 fn bar(step: &Step, whole: StdDuration) -> Markup {
     let percent = |part: StdDuration| 100.0 * part.as_secs_f64() / whole.as_secs_f64();
     // A step too short to see still shows where it was.
-    let width = percent(step.took).clamp(0.6, 100.0);
+    let width = percent(step.took).clamp(1.2, 100.0);
     let x = percent(step.began_after).clamp(0.0, 100.0 - width);
     let class = if step.failure.is_some() { "step bad" } else { "step" };
     html! {

@@ -1,17 +1,17 @@
 //! A daemon as the pages see it: some targets, some alerts, a refused reload.
 
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration as StdDuration;
 
 use crate::metrics::{Definition, Kind, Registry, flatten};
 use crate::model::task::BoxFuture;
-use crate::model::{Clock, Duration, Labels, Timestamp};
+use crate::model::{Clock, Duration, Timestamp};
 use crate::runbooks::Runbooks;
 use crate::tsdb::{self, Tsdb};
 
 use super::super::*;
+use super::sample_rules;
 
 /// Monday morning, ten past three.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_795_403_403_000);
@@ -84,7 +84,7 @@ impl View for Sample {
     }
 
     fn rule_groups(&self) -> Vec<RuleGroup> {
-        groups(self.quiet)
+        sample_rules::groups(self.quiet)
     }
 
     fn runbooks(&self) -> std::sync::Arc<Runbooks> {
@@ -145,87 +145,6 @@ fn run(seconds: u64, fails: bool) -> Run {
             answer: "x-request-id: 9\n\n{\"queue_id\":\"4f1c\",\"status\":\"pending_summarization\"}".into(),
         }],
     }
-}
-
-fn groups(quiet: bool) -> Vec<RuleGroup> {
-    let alert = |name: &str, severity: &str, firing: bool, minutes: u64, value: f64, summary: &str| ActiveAlert {
-        labels: Labels::from_pairs([("alertname", name), ("severity", severity), ("target", "production")]),
-        annotations: BTreeMap::from([
-            ("summary".to_owned(), summary.to_owned()),
-            ("runbook_url".to_owned(), format!("https://runbooks.example/{name}")),
-        ]),
-        firing,
-        active_at: NOW - StdDuration::from_secs(minutes * 60),
-        keep_firing_since: None,
-        value,
-    };
-    let rule = |name: &str, query: &str, alerts: Vec<ActiveAlert>, error: Option<&str>| Rule {
-        name: name.into(),
-        query: query.into(),
-        labels: Labels::from_pairs([("severity", "critical")]),
-        health: if error.is_some() { Health::Err } else { Health::Ok },
-        last_error: error.map(Into::into),
-        evaluation_time: StdDuration::from_micros(210),
-        last_evaluation: Some(NOW - StdDuration::from_secs(4)),
-        kind: RuleKind::Alerting {
-            hold: Duration::from_secs(300),
-            keep_firing_for: Duration::default(),
-            annotations: BTreeMap::from([("summary".to_owned(), "{{ $labels.target }} does not keep up".to_owned())]),
-            alerts,
-        },
-    };
-    let stalled =
-        alert("WorkerStalled", "critical", true, 12, 214.0, "The worker of production takes nothing from the queue");
-    let depth = alert("QueueDepthHigh", "warning", true, 9, 214.0, "214 entries wait in the queue of production");
-    let slow = alert("UpdateSlow", "warning", false, 2, 3.217_42, "Updates of production take 3.2 s");
-    let watchdog = alert("Watchdog", "info", true, 4000, 1.0, "Alerting works");
-    let some = |alert: ActiveAlert| if quiet { vec![] } else { vec![alert] };
-    let recording = Rule {
-        kind: RuleKind::Recording,
-        ..rule("target:updates:rate5m", "sum by (target) (rate(chat_memory_updates_total[5m]))", vec![], None)
-    };
-    let group = |name: &str, rules| RuleGroup {
-        name: name.into(),
-        file: "alerts.yaml".into(),
-        interval: Duration::from_secs(15),
-        limit: 0,
-        evaluation_time: StdDuration::from_micros(830),
-        last_evaluation: Some(NOW - StdDuration::from_secs(4)),
-        rules,
-    };
-    vec![
-        group(
-            "service",
-            vec![
-                rule("QueueDepthHigh", "chat_memory_queue_depth > 100", some(depth), None),
-                rule(
-                    "WorkerStalled",
-                    "increase(chat_memory_queue_completed_total[5m]) == 0\nand chat_memory_queue_depth > 0",
-                    some(stalled),
-                    None,
-                ),
-                rule(
-                    "UpdateSlow",
-                    "histogram_quantile(0.95, rate(chat_memory_update_duration_seconds_bucket[5m])) > 2",
-                    some(slow),
-                    None,
-                ),
-                recording,
-            ],
-        ),
-        group(
-            "memsentry",
-            vec![
-                rule("Watchdog", "vector(1)", vec![watchdog], None),
-                rule(
-                    "StoreDown",
-                    "memsentry_store_up == 0",
-                    vec![],
-                    (!quiet).then_some("found duplicate series for the match group {}"),
-                ),
-            ],
-        ),
-    ]
 }
 
 /// Sources with values in the registry and in the store.
