@@ -40,7 +40,7 @@ impl Generation {
         for target in &config.targets {
             if let Some(settings) = &target.database {
                 let database = Database::new(settings, &config.instance);
-                let tasks = queue::tasks(&target.name, settings, database.clone(), registry, clock, scope.token());
+                let tasks = queue::tasks(&target.name, &database, registry, clock, scope.token());
                 tasks.into_iter().for_each(|task| scope.run(task));
                 databases.insert(target.name.clone(), database);
             }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use regex::{Captures, Regex};
 
 use crate::model::Duration;
-use crate::rules::SHIPPED_RULES;
+use crate::rules::SHIPPED;
 
 use super::reference::Addresses;
 
@@ -32,7 +32,7 @@ pub(super) fn write(
     write("password", PASSWORD)?;
     write("database-url", &service.database_url)?;
     write("webhook-url", webhook_url)?;
-    write("alerts.yaml", &faster(SHIPPED_RULES, speed)?)?;
+    write("alerts.yaml", &faster(SHIPPED, speed)?)?;
     let api_url = &service.api_url;
     let config = format!(
         "\
