@@ -3,3 +3,5 @@
 
 /// The import table, the size limits and the headers hold in every file.
 mod architecture;
+/// What is stored survives what happens to processes, files and disks.
+mod store;
