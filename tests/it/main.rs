@@ -3,3 +3,5 @@
 
 /// The import table, the size limits and the headers hold in every file.
 mod architecture;
+/// Alerts, runbooks and rule tests belong together.
+mod shipped_files;
