@@ -1,7 +1,7 @@
 //! Writes the demo's configuration: a real file, as a user would write it, with shorter times.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -34,6 +34,7 @@ pub(super) fn write(
     write("webhook-url", webhook_url)?;
     write("alerts.yaml", &faster(SHIPPED, speed)?)?;
     let api_url = &service.api_url;
+    let listen = free_address()?;
     let config = format!(
         "\
 instance: memsentry-demo
@@ -46,6 +47,7 @@ targets:
     database:
       url_file: database-url
       interval: 1s
+      timeout: 800ms
       cleanup: true
 probes:
   - {{kind: health, interval: 4s, timeout: 2s}}
@@ -54,7 +56,7 @@ probes:
 scrape: {{interval: 500ms}}
 store: {{path: memsentry.db}}
 rules: {{files: [alerts.yaml], evaluation_interval: 1s}}
-web: {{listen: '127.0.0.1:0'}}
+web: {{listen: '{listen}'}}
 route:
   receiver: oncall
   group_by: [alertname]
@@ -70,6 +72,13 @@ receivers:
 "
     );
     write("memsentry.yaml", &config)
+}
+
+/// The usual address, or another one if somebody listens there. Known before the start, because links in messages
+/// hold it.
+fn free_address() -> Result<SocketAddr> {
+    let free = |address: &str| -> std::io::Result<SocketAddr> { TcpListener::bind(address)?.local_addr() };
+    free("127.0.0.1:9464").or_else(|_| free("127.0.0.1:0")).context("no free port on the loopback address")
 }
 
 /// The shipped rules with every time in them divided by `speed`: `for`, intervals and ranges, not thresholds.

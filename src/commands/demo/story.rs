@@ -171,15 +171,17 @@ impl Show<'_> {
 
     fn status(&self) {
         let count = |name| total(&self.registry, name);
+        let summary = self.tally.summary(&self.registry);
         output::talk(&format!(
-            "{:>4}s  probe runs {:>4}, failed {:>3} | queue {:>3} open, {:>4} completed | webhooks {}, mails {}{}",
+            "{:>4}s  probe runs {:>4}, failed {:>3} | updates {:>3}, failed {:>3} | queue {:>2} open | webhooks {:>2}, mails {:>2}{}",
             self.clock.elapsed().as_secs(),
-            count("chat_memory_probe_runs_total"),
-            count("chat_memory_probe_failures_total"),
+            summary.probe_runs,
+            summary.probe_failures,
+            count("chat_memory_updates_total"),
+            count("chat_memory_update_failures_total"),
             count("chat_memory_queue_depth"),
-            count("chat_memory_queue_completed_total"),
-            self.tally.summary(&self.registry).webhooks,
-            self.tally.summary(&self.registry).mails,
+            summary.webhooks,
+            summary.mails,
             self.broken.map_or_else(String::new, |fault| format!(" | broken: {fault:?}").to_lowercase()),
         ));
     }
