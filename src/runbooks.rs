@@ -129,8 +129,8 @@ fn read(dir: &Path) -> Result<Vec<(String, Runbook)>, Vec<Problem>> {
         problem.file = path.display().to_string();
         problem
     };
-    let entries = std::fs::read_dir(dir)
-        .map_err(|error| vec![Problem::at("dir", format!("{}: {error}", dir.display()))])?;
+    let entries =
+        std::fs::read_dir(dir).map_err(|error| vec![Problem::at("dir", format!("{}: {error}", dir.display()))])?;
     let (mut books, mut problems) = (Vec::new(), Vec::new());
     for entry in entries.flatten() {
         let path = entry.path();

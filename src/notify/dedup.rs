@@ -80,8 +80,7 @@ pub(super) fn repeat_at(entry: &Entry, wish: Wish) -> Timestamp {
 mod tests {
     use super::*;
 
-    const WISH: Wish =
-        Wish { send_resolved: true, repeat_interval: StdDuration::from_secs(60), only_resolved: false };
+    const WISH: Wish = Wish { send_resolved: true, repeat_interval: StdDuration::from_secs(60), only_resolved: false };
 
     fn entry(firing: &[u64]) -> Option<Entry> {
         Some(Entry { firing: firing.iter().copied().collect(), ..Entry::default() })
@@ -100,7 +99,14 @@ mod tests {
         for (case, entry, group, wish, at, reason) in [
             ("never told", None, group(&[1], &[], &[]), WISH, soon, Some(Reason::FirstNotification)),
             ("never told, over already", None, group(&[], &[], &[1]), WISH, soon, None),
-            ("all was over, fires again", entry(&[]), group(&[1], &[], &[]), WISH, soon, Some(Reason::FirstNotification)),
+            (
+                "all was over, fires again",
+                entry(&[]),
+                group(&[1], &[], &[]),
+                WISH,
+                soon,
+                Some(Reason::FirstNotification),
+            ),
             ("one more fires", entry(&[1]), group(&[1, 2], &[], &[]), WISH, soon, Some(Reason::NewAlerts)),
             ("one of two is over", entry(&[1, 2]), group(&[1], &[], &[2]), WISH, soon, Some(Reason::SomeResolved)),
             ("one is over, unwanted", entry(&[1, 2]), group(&[1], &[], &[2]), silent, soon, None),

@@ -186,9 +186,10 @@ impl Dispatcher {
             if over && !known_before && !self.groups.contains_key(&target) {
                 continue;
             }
-            let group = self.groups.entry(target.clone()).or_insert_with(|| {
-                Group::new(index, route, route.group_by.labels(&labels), at)
-            });
+            let group = self
+                .groups
+                .entry(target.clone())
+                .or_insert_with(|| Group::new(index, route, route.group_by.labels(&labels), at));
             if group.members.is_empty() {
                 self.dirty_groups.insert(target);
             }
@@ -206,12 +207,8 @@ impl Dispatcher {
             self.groups.keys().filter(|id| self.plan.receiver(&id.receiver).is_none()).cloned().collect();
         gone.iter().for_each(|id| self.drop_group(id));
         self.follow_routes(at);
-        let firing: Vec<Fingerprint> = self
-            .alerts
-            .iter()
-            .filter(|(_, held)| self.alerts.ended(held, at).is_none())
-            .map(|(id, _)| id)
-            .collect();
+        let firing: Vec<Fingerprint> =
+            self.alerts.iter().filter(|(_, held)| self.alerts.ended(held, at).is_none()).map(|(id, _)| id).collect();
         for id in firing {
             self.place(id, at, false);
         }

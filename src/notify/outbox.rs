@@ -131,7 +131,12 @@ impl Inner {
         let given_up = lock(&self.queue).push(row);
         for row in given_up {
             self.metrics.dropped.with_label_values(&[&row.receiver, &row.notifier]).inc();
-            tracing::error!(receiver = row.receiver, notifier = row.notifier, group = row.group_key, "outbox full, notification given up");
+            tracing::error!(
+                receiver = row.receiver,
+                notifier = row.notifier,
+                group = row.group_key,
+                "outbox full, notification given up"
+            );
             self.remember(Answered::Finished { id: row.id, result: "given up: outbox full".to_owned() });
         }
     }
@@ -194,17 +199,14 @@ impl Inner {
         let notification: Notification = match serde_json::from_str(&row.body) {
             Ok(notification) => notification,
             Err(error) => {
-                let failure = Failure::never(FailureReason::Other, format!("the stored message is unreadable: {error}"));
+                let failure =
+                    Failure::never(FailureReason::Other, format!("the stored message is unreadable: {error}"));
                 return (row, Err(failure));
             }
         };
         let watch = Stopwatch::start();
-        let attempt = Attempt {
-            key: &row.id,
-            notification: &notification,
-            runbooks: &notifiers.runbooks,
-            at: self.clock.now(),
-        };
+        let attempt =
+            Attempt { key: &row.id, notification: &notification, runbooks: &notifiers.runbooks, at: self.clock.now() };
         let result = tokio::time::timeout(LONGEST_ATTEMPT, notifier.deliver(&attempt)).await;
         let result = result.unwrap_or_else(|_| Err(Failure::later(FailureReason::Timeout, "the attempt never ended")));
         let kind = label.split('[').next().unwrap_or(label);

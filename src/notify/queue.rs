@@ -59,7 +59,10 @@ struct Waiting {
 pub(super) enum Settled {
     Delivered,
     /// Tried again at this time.
-    Postponed { attempts: u32, next: Timestamp },
+    Postponed {
+        attempts: u32,
+        next: Timestamp,
+    },
     /// Given up.
     Dropped,
 }

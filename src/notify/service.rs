@@ -4,7 +4,7 @@
 //! its deliveries before anybody is told; if the disk fails, it goes on in memory. The lock on the dispatcher
 //! is never held across an await.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration as StdDuration;
@@ -15,9 +15,9 @@ use crate::metrics::Registry;
 use crate::model::task::Task;
 use crate::model::{Alert, Clock, Problem, Timestamp};
 use crate::runbooks::Runbooks;
-use crate::store::{Store, Table};
+use crate::store::{Store, StoreError, Table};
 
-use super::dispatcher::{Counts, Dispatcher};
+use super::dispatcher::{Counts, Dispatcher, Restored};
 use super::metrics::Metrics;
 use super::notifiers::KINDS;
 use super::outbox::{Notifiers, Outbox};
@@ -28,8 +28,13 @@ use super::settings::Settings;
 const LONGEST_SLEEP: StdDuration = StdDuration::from_secs(5);
 /// How often forgotten entries leave the notification log.
 const TIDY_EVERY: StdDuration = StdDuration::from_secs(3600);
+/// Most rounds of reports that wait while what was stored is still being read.
+const MOST_EARLY: usize = 256;
 /// Most decisions in one transaction.
 const MOST_AT_ONCE: usize = 500;
+
+/// Reports and when they came, in order.
+type Rounds = VecDeque<(Vec<Alert>, Timestamp)>;
 
 /// Settings that were checked and whose files were read; nothing can fail any more when it is applied.
 pub struct Prepared {
@@ -76,7 +81,10 @@ struct Inner {
     clock: Clock,
     metrics: Metrics,
     wake: Wake,
-    restored: AtomicBool,
+    /// Rounds that came before what was stored was read; `None` afterwards.
+    early: Mutex<Option<Rounds>>,
+    closing: AtomicBool,
+    closed: Wake,
 }
 
 impl Notify {
@@ -87,8 +95,9 @@ impl Notify {
         let (outbox, deliver) = Outbox::new(store.clone(), clock.clone(), metrics.clone());
         outbox.reconfigure(prepared.notifiers);
         let dispatcher = Mutex::new(Dispatcher::new(prepared.plan));
-        let (wake, restored) = (Wake::new(), AtomicBool::new(false));
-        let notify = Self(Arc::new(Inner { dispatcher, outbox, store, clock, metrics, wake, restored }));
+        let early = Mutex::new(Some(VecDeque::new()));
+        let (wake, closing, closed) = (Wake::new(), AtomicBool::new(false), Wake::new());
+        let notify = Self(Arc::new(Inner { dispatcher, outbox, store, clock, metrics, wake, early, closing, closed }));
         let inner = Arc::clone(&notify.0);
         let dispatch = Task::new("dispatcher", move || {
             let inner = Arc::clone(&inner);
@@ -99,7 +108,18 @@ impl Notify {
 
     /// Takes in one round of reports, also an empty one: it says that the rules are alive.
     pub fn observe(&self, alerts: &[Alert], at: Timestamp) {
-        self.0.dispatcher().observe(alerts, at);
+        let mut early = self.0.early();
+        match early.as_mut() {
+            // What was stored must come first, or it would replace what is newer.
+            Some(rounds) => {
+                rounds.push_back((alerts.to_vec(), at));
+                if rounds.len() > MOST_EARLY {
+                    rounds.pop_front();
+                }
+            }
+            None => self.0.dispatcher().observe(alerts, at),
+        }
+        drop(early);
         self.0.wake.notify_one();
     }
 
@@ -133,11 +153,15 @@ impl Notify {
     /// Decides what is due, begins no further attempt and waits for those under way, at most `within`. What
     /// waits stays in the store.
     pub async fn close(&self, within: StdDuration) {
-        let flush = async {
-            self.0.save().await;
+        self.0.closing.store(true, Ordering::SeqCst);
+        self.0.wake.notify_one();
+        let settled = async {
+            self.0.closed.notified().await;
             self.0.outbox.close(within).await;
         };
-        let _ = tokio::time::timeout(within, flush).await;
+        if tokio::time::timeout(within, settled).await.is_err() {
+            tracing::warn!("deliveries were under way at the end, they will be repeated");
+        }
     }
 }
 
@@ -147,14 +171,19 @@ impl Inner {
         self.dispatcher.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn early(&self) -> MutexGuard<'_, Option<Rounds>> {
+        self.early.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn run(&self) {
         let mut tidied = None;
         loop {
-            if !self.restored.load(Ordering::SeqCst) {
-                self.restore().await;
-            }
+            self.restore().await;
             self.save().await;
             self.flush().await;
+            if self.closing.load(Ordering::SeqCst) {
+                self.closed.notify_one();
+            }
             let now = self.clock.now();
             if tidied.is_none_or(|last: Timestamp| now.since(last) >= TIDY_EVERY) {
                 // Not at the start: what was told before it must first be taken up by its repeats.
@@ -172,21 +201,26 @@ impl Inner {
         }
     }
 
+    /// What an earlier process left, then what came while it was read; once.
     async fn restore(&self) {
-        let read = async { Ok((self.store.documents(Table::NotifyAlerts).await?, self.store.notification_log().await?)) };
-        let read: Result<_, crate::store::StoreError> = read.await;
-        match read {
-            Ok((documents, log)) => {
-                let now = self.clock.now();
-                let restored = self.dispatcher().restore(&documents, log, now);
-                if restored.unreadable > 0 {
-                    tracing::warn!(unreadable = restored.unreadable, "stored alerts could not be read");
-                }
-                tracing::info!(alerts = restored.alerts, groups = restored.groups, "alerts of an earlier run restored");
-            }
-            Err(error) => tracing::error!(%error, "stored alerts cannot be read, starting without them"),
+        if self.early().is_none() {
+            return;
         }
-        self.restored.store(true, Ordering::SeqCst);
+        if let Err(error) = self.read().await {
+            tracing::error!(%error, "stored alerts cannot be read, starting without them");
+        }
+        let mut early = self.early();
+        for (alerts, at) in early.take().into_iter().flatten() {
+            self.dispatcher().observe(&alerts, at);
+        }
+    }
+
+    async fn read(&self) -> Result<(), StoreError> {
+        let documents = self.store.documents(Table::NotifyAlerts).await?;
+        let log = self.store.notification_log().await?;
+        let Restored { alerts, groups, unreadable, .. } = self.dispatcher().restore(&documents, log, self.clock.now());
+        tracing::info!(alerts, groups, unreadable, "alerts of an earlier run restored");
+        Ok(())
     }
 
     /// Stores what changed.

@@ -38,7 +38,8 @@ const MAIL: &[(&str, &str)] = &[
 
 /// Renders; `base` stands before links to neighbours.
 pub(super) fn render(markdown: &str, base: &str, style: Style) -> String {
-    let mut writer = Writer { out: String::with_capacity(markdown.len() * 2), style, base, head: false, links: Vec::new() };
+    let mut writer =
+        Writer { out: String::with_capacity(markdown.len() * 2), style, base, head: false, links: Vec::new() };
     let mut anchors = headings(markdown).into_iter().map(|heading| heading.anchor);
     for event in parser(markdown) {
         writer.event(event, &mut anchors);
@@ -87,7 +88,7 @@ impl Writer<'_> {
 
     fn start(&mut self, tag: Tag<'_>, anchors: &mut impl Iterator<Item = String>) {
         match tag {
-            Tag::Paragraph => self.open("p", ""),
+            Tag::Paragraph | Tag::HtmlBlock => self.open("p", ""),
             Tag::Heading { level: l, .. } => {
                 let anchor = anchors.next().unwrap_or_default();
                 let id = if self.style == Style::Page { attribute("id", &anchor) } else { String::new() };
@@ -136,7 +137,7 @@ impl Writer<'_> {
 
     fn end(&mut self, tag: TagEnd) {
         let text = match tag {
-            TagEnd::Paragraph => "</p>\n",
+            TagEnd::Paragraph | TagEnd::HtmlBlock => "</p>\n",
             TagEnd::Heading(l) => {
                 self.out.push_str(&format!("</h{}>\n", level(l)));
                 return;

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const BOOK: &str = "# QueueStalled\n\nNothing is\n`completed`. For long.\n\n## First steps\n\n1. Look at the\n   [worker](WorkerStalled.md).\n2. Go on.\n\n## Remedy\n\n<script>alert(1)</script> [x](javascript:alert(1)) ![p](http://t/x.png)\n\n```sql\nselect a < b;\n```\n";
+const BOOK: &str = "# QueueStalled\n\nNothing is\n`completed`. For long.\n\n## First steps\n\n1. Look at the\n   [worker](WorkerStalled.md).\n2. Go on.\n\n## Remedy\n\n<script>alert(1)</script>\n\nA <b>bold</b> [x](javascript:alert(1)) ![p](http://t/x.png)\n\n```sql\nselect a < b;\n```\n";
 
 fn book() -> Runbook {
     named(("QueueStalled", BOOK.to_owned())).1
@@ -14,6 +14,7 @@ fn a_page_has_anchors_and_nothing_that_runs() {
     assert!(html.contains("<h2 id=\"first-steps\">First steps</h2>"), "{html}");
     assert!(html.contains("<a href=\"WorkerStalled\">worker</a>"), "{html}");
     assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{html}");
+    assert!(html.contains("A &lt;b&gt;bold&lt;/b&gt; x p"), "{html}");
     assert!(!html.contains("<script") && !html.contains("javascript") && !html.contains("<img"), "{html}");
     assert!(html.contains("<pre><code class=\"language-sql\">select a &lt; b;"), "{html}");
 }
@@ -23,7 +24,7 @@ fn the_text_is_readable_in_a_terminal() {
     assert_eq!(
         book().text(),
         "QueueStalled\n============\n\nNothing is completed. For long.\n\nFirst steps\n-----------\n\n1. Look at the worker.\n\
-         2. Go on.\n\nRemedy\n------\n\n<script>alert(1)</script> x p\n\n    select a < b;\n"
+         2. Go on.\n\nRemedy\n------\n\n<script>alert(1)</script>\n\nA <b>bold</b> x p\n\n    select a < b;\n"
     );
 }
 

@@ -86,7 +86,7 @@ impl Writer {
                 let rule = rule.repeat(title.chars().count().min(WIDTH));
                 self.out.push_str(&format!("{title}\n{rule}\n\n"));
             }
-            TagEnd::Paragraph => {
+            TagEnd::Paragraph | TagEnd::HtmlBlock => {
                 self.flush();
                 self.gap();
             }

@@ -57,7 +57,7 @@ impl NotifierKind for Email {
         settings.problems()
     }
 
-    fn build(settings: &Settings) -> Result<Self, Problem> {
+    fn build(settings: &Settings) -> Result<Self, Box<Problem>> {
         let (host, port) = settings.server()?;
         let encryption = settings.encryption();
         Ok(Self {
@@ -75,17 +75,19 @@ impl NotifierKind for Email {
     }
 }
 
-fn trust(settings: &Settings, host: &str) -> Result<TlsParameters, Problem> {
+fn trust(settings: &Settings, host: &str) -> Result<TlsParameters, Box<Problem>> {
     let mut parameters = TlsParameters::builder(host.to_owned());
     if let Some(path) = &settings.tls_config.ca_file {
         let unusable = |error: &dyn std::fmt::Display| {
-            Problem::at("tls_config.ca_file", format!("{}: {error}", path.display()))
+            Box::new(Problem::at("tls_config.ca_file", format!("{}: {error}", path.display())))
         };
         let pem = std::fs::read(path).map_err(|error| unusable(&error))?;
         let root = Certificate::from_pem(&pem).map_err(|error| unusable(&error))?;
         parameters = parameters.certificate_store(CertificateStore::None).add_root_certificate(root);
     }
-    parameters.build_rustls().map_err(|error| Problem::at("tls_config", format!("TLS cannot be set up: {error}")))
+    parameters
+        .build_rustls()
+        .map_err(|error| Box::new(Problem::at("tls_config", format!("TLS cannot be set up: {error}"))))
 }
 
 impl Notifier for Email {

@@ -60,8 +60,14 @@ pub trait NotifierKind: Notifier + Sized + 'static {
     ///
     /// # Errors
     /// A file cannot be used.
-    fn build(settings: &Self::Settings) -> Result<Self, Problem>;
+    fn build(settings: &Self::Settings) -> Result<Self, Box<Problem>>;
 }
+
+/// A notifier that was set up, or why not.
+type Built = Result<Arc<dyn Notifier>, Box<Problem>>;
+
+/// Notifiers with their labels.
+pub type Labelled = Vec<(String, Arc<dyn Notifier>)>;
 
 /// One row of [`KINDS`].
 pub struct Kind {
@@ -70,7 +76,7 @@ pub struct Kind {
     key: &'static str,
     send_resolved: fn(&Receiver) -> Vec<bool>,
     problems: fn(&Receiver) -> Vec<Problem>,
-    build: fn(&Receiver) -> Vec<Result<Arc<dyn Notifier>, Problem>>,
+    build: fn(&Receiver) -> Vec<Built>,
 }
 
 const fn kind<N: NotifierKind>() -> Kind {
@@ -115,7 +121,7 @@ impl Kind {
     ///
     /// # Errors
     /// All that cannot be set up.
-    pub fn build(&self, receiver: &Receiver) -> Result<Vec<(String, Arc<dyn Notifier>)>, Vec<Problem>> {
+    pub fn build(&self, receiver: &Receiver) -> Result<Labelled, Vec<Problem>> {
         let mut built = Vec::new();
         let mut problems = Vec::new();
         for (index, result) in (self.build)(receiver).into_iter().enumerate() {

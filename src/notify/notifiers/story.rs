@@ -32,7 +32,8 @@ impl<'a> Story<'a> {
     /// `[FIRING:2] QueueDepthHigh (main)`.
     pub fn subject(&self) -> String {
         let status = if self.fires() {
-            let hidden = if self.notification.resolved().next().is_none() { self.notification.truncated_alerts } else { 0 };
+            let hidden =
+                if self.notification.resolved().next().is_none() { self.notification.truncated_alerts } else { 0 };
             format!("FIRING:{}", self.notification.firing().count() + hidden)
         } else {
             "RESOLVED".to_owned()
@@ -148,7 +149,9 @@ pub(super) fn description(alert: &Told) -> Option<&str> {
 
 /// `02:14 UTC`, with the day if it is not that of `now`.
 pub(super) fn clock(at: Timestamp, now: Timestamp) -> String {
-    let zoned = |at: Timestamp| jiff::Timestamp::from_millisecond(at.millis()).ok().map(|t| t.to_zoned(jiff::tz::TimeZone::UTC));
+    let zoned = |at: Timestamp| {
+        jiff::Timestamp::from_millisecond(at.millis()).ok().map(|t| t.to_zoned(jiff::tz::TimeZone::UTC))
+    };
     match (zoned(at), zoned(now)) {
         (Some(at), Some(now)) if at.date() == now.date() => at.strftime("%H:%M UTC").to_string(),
         (Some(at), _) => at.strftime("%a %-d %b %H:%M UTC").to_string(),
@@ -193,14 +196,25 @@ mod tests {
 
     #[test]
     fn values_and_lengths_are_short() {
-        for (number, text) in
-            [(0.0, "0"), (142.0, "142"), (0.253_412, "0.2534"), (12.5, "12.5"), (123_456.7, "123457"), (1.2e12, "1.200e12"), (-3.0, "-3")]
-        {
+        for (number, text) in [
+            (0.0, "0"),
+            (142.0, "142"),
+            (0.253_412, "0.2534"),
+            (12.5, "12.5"),
+            (123_456.7, "123457"),
+            (1.2e12, "1.200e12"),
+            (-3.0, "-3"),
+        ] {
             assert_eq!(value(number), text);
         }
-        for (seconds, text) in
-            [(0, "under a second"), (59, "59 s"), (60, "1 min"), (3600, "1 h"), (11_100, "3 h 5 min"), (187_200, "2 days 4 h")]
-        {
+        for (seconds, text) in [
+            (0, "under a second"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (3600, "1 h"),
+            (11_100, "3 h 5 min"),
+            (187_200, "2 days 4 h"),
+        ] {
             assert_eq!(length(StdDuration::from_secs(seconds)), text);
         }
     }

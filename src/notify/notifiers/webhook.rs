@@ -55,7 +55,7 @@ impl NotifierKind for Webhook {
         settings.problems()
     }
 
-    fn build(settings: &Settings) -> Result<Self, Problem> {
+    fn build(settings: &Settings) -> Result<Self, Box<Problem>> {
         let url = settings.url()?;
         let authorization = settings.http_config.header();
         let mut secrets = vec![settings.url.secret().clone()];
@@ -78,9 +78,7 @@ impl Notifier for Webhook {
         Box::pin(async move {
             match tokio::time::timeout(self.timeout.std(), self.post(attempt)).await {
                 Ok(answer) => answer,
-                Err(_) => {
-                    Err(Failure::later(FailureReason::Timeout, format!("no answer within {}", self.timeout)))
-                }
+                Err(_) => Err(Failure::later(FailureReason::Timeout, format!("no answer within {}", self.timeout))),
             }
         })
     }

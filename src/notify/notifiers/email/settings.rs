@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use lettre::address::AddressError;
 use lettre::message::{Mailbox, Mailboxes};
 use serde::Deserialize;
 
@@ -95,9 +96,9 @@ impl Settings {
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        problems.extend(self.to().err());
-        problems.extend(self.from().err());
-        problems.extend(self.server().err());
+        problems.extend(self.to().err().map(|problem| *problem));
+        problems.extend(self.from().err().map(|problem| *problem));
+        problems.extend(self.server().err().map(|problem| *problem));
         if self.timeout.is_zero() || self.timeout > LONGEST_TIMEOUT {
             let message = format!("{} is not between 1ms and {LONGEST_TIMEOUT}", self.timeout);
             problems.push(Problem::at("timeout", message));
@@ -148,12 +149,13 @@ impl Settings {
         }
     }
 
-    pub(super) fn from(&self) -> Result<Mailbox, Problem> {
-        self.from.parse().map_err(|error| Problem::at("from", format!("{:?} is not an address: {error}", self.from)))
+    pub(super) fn from(&self) -> Result<Mailbox, Box<Problem>> {
+        let wrong = |error| Problem::at("from", format!("{:?} is not an address: {error}", self.from));
+        self.from.parse().map_err(|error: AddressError| Box::new(wrong(error)))
     }
 
-    pub(super) fn to(&self) -> Result<Vec<Mailbox>, Problem> {
-        let wrong = |why: String| Problem::at("to", why);
+    pub(super) fn to(&self) -> Result<Vec<Mailbox>, Box<Problem>> {
+        let wrong = |why: String| Box::new(Problem::at("to", why));
         let boxes: Mailboxes =
             self.to.parse().map_err(|error| wrong(format!("{:?} is not a list of addresses: {error}", self.to)))?;
         let boxes: Vec<Mailbox> = boxes.into_iter().collect();
@@ -165,8 +167,8 @@ impl Settings {
     }
 
     /// Host and port.
-    pub(super) fn server(&self) -> Result<(String, u16), Problem> {
-        let wrong = || Problem::at("smarthost", format!("{:?} is not host:port", self.smarthost));
+    pub(super) fn server(&self) -> Result<(String, u16), Box<Problem>> {
+        let wrong = || Box::new(Problem::at("smarthost", format!("{:?} is not host:port", self.smarthost)));
         let (host, port) = self.smarthost.rsplit_once(':').ok_or_else(wrong)?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?;
@@ -201,7 +203,7 @@ mod tests {
     #[test]
     fn mistakes_are_told() {
         for (yaml, told) in [
-            ("{to: '', from: d@e.f, smarthost: 'mx:25'}", "\"\" is not a list of addresses"),
+            ("{to: '', from: d@e.f, smarthost: 'mx:25'}", "nobody to tell"),
             ("{to: a@b.c, from: x, smarthost: 'mx:25'}", "\"x\" is not an address"),
             ("{to: a@b.c, from: d@e.f, smarthost: mx}", "\"mx\" is not host:port"),
             ("{to: a@b.c, from: d@e.f, smarthost: 'mx:25', headers: {subject: x}}", "writes this header itself"),
