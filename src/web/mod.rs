@@ -1,7 +1,7 @@
 //! What people and tools see of the daemon: pages, health, `/metrics`, and the HTTP API of Prometheus.
 //!
 //! Reads only; the one thing it can cause is a reload. [`routes`] holds the table of everything that it answers.
-//! What it shows and does not own (probe runs, rules, configuration) comes through [`View`], which the app
+//! What only the app knows (rules, configuration) comes through [`View`], which the app
 //! implements. [`server`] accepts: bounded connections, no client holds one for long without making progress.
 
 mod api;
@@ -19,16 +19,14 @@ use std::sync::Arc;
 
 use crate::metrics::Registry;
 use crate::model::Clock;
+use crate::probes::History;
 use crate::promql::Limits;
 use crate::tsdb::Tsdb;
 
 pub use metrics::DEFINITIONS;
 pub use server::{BindError, Web};
 pub use settings::Settings;
-pub use view::{
-    ActiveAlert, ConfigState, Exchange, Health, PROBES_KEPT, ProbeHistory, ProbeStatus, Reload, Rule, RuleGroup,
-    RuleKind, Run, RunSummary, Step, Target, View,
-};
+pub use view::{ConfigState, ProbePlan, Reload, Target, View};
 
 /// What the handlers read from.
 #[derive(Clone)]
@@ -41,6 +39,8 @@ pub struct Sources {
     pub tsdb: Tsdb,
     /// What one query may use; a request may ask for less.
     pub limits: Limits,
+    /// The last runs of every probe.
+    pub history: History,
     /// Everything else.
     pub view: Arc<dyn View>,
 }

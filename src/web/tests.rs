@@ -3,6 +3,7 @@
 mod api;
 mod sample;
 mod sample_rules;
+mod sample_runs;
 mod served;
 
 use std::time::Duration as StdDuration;

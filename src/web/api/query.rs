@@ -17,9 +17,6 @@ use super::{ApiError, Data, Params, json};
 /// Most points per series of a range query, as in Prometheus.
 const MOST_POINTS: i64 = 11_000;
 
-/// Longest query text in bytes.
-const LONGEST_QUERY: usize = 64 * 1024;
-
 /// Queries at once, of everybody together.
 static SLOTS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(4));
 
@@ -72,17 +69,12 @@ fn limits(sources: &Sources, params: &Params) -> Result<Limits, ApiError> {
 
 fn parse(params: &Params) -> Result<Expr, ApiError> {
     let text = params.get("query").unwrap_or("");
-    if text.len() > LONGEST_QUERY {
-        return Err(ApiError::parameter("query", format!("longer than {LONGEST_QUERY} bytes")));
-    }
     promql::parse(text).map_err(|error| ApiError::parameter("query", at_place(text, &error)))
 }
 
 /// `1:4: parse error: …`, line and column counted from 1, the column in bytes.
 pub(super) fn at_place(text: &str, error: &ParseError) -> String {
-    let before = text.get(..error.span.start.min(text.len())).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or("").len() + 1;
+    let (line, column) = error.place(text);
     format!("{line}:{column}: parse error: {}", error.message)
 }
 

@@ -7,9 +7,10 @@ use axum::extract::State;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::model::{Matcher, Timestamp};
+use crate::model::{Labels, Matcher, Timestamp};
+use crate::rules::{AlertView, GroupView, RuleKind, RuleView};
 
-use super::super::{ActiveAlert, Health, Rule, RuleGroup, RuleKind, Sources};
+use super::super::Sources;
 use super::{ApiError, Data, Params, json as text, series};
 
 pub(in crate::web) async fn alerts(State(sources): State<Arc<Sources>>) -> Result<Data, ApiError> {
@@ -54,17 +55,18 @@ impl<'a> Filter<'a> {
         })
     }
 
-    fn takes_group(&self, group: &RuleGroup) -> bool {
+    fn takes_group(&self, group: &GroupView) -> bool {
         let among = |list: &[&str], name: &str| list.is_empty() || list.contains(&name);
         among(&self.groups, &group.name) && among(&self.files, &group.file)
     }
 
-    fn takes(&self, rule: &Rule) -> bool {
+    fn takes(&self, rule: &RuleView) -> bool {
         let kind = match rule.kind {
             RuleKind::Recording => "record",
             RuleKind::Alerting { .. } => "alert",
         };
-        let all = |matchers: &Vec<Matcher>| matchers.iter().all(|matcher| matcher.matches_labels(&rule.labels));
+        let labels = Labels::from_pairs(rule.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let all = |matchers: &Vec<Matcher>| matchers.iter().all(|matcher| matcher.matches_labels(&labels));
         self.kind.is_none_or(|wanted| wanted == kind)
             && (self.names.is_empty() || self.names.contains(&rule.name.as_str()))
             && (self.matchers.is_empty() || self.matchers.iter().any(all))
@@ -121,32 +123,25 @@ pub(in crate::web) async fn rules(State(sources): State<Arc<Sources>>, params: P
 }
 
 /// Names the group from which the next page goes on.
-fn next_token(group: &RuleGroup) -> String {
+fn next_token(group: &GroupView) -> String {
     let hash = Sha256::digest(format!("{};{}", group.file, group.name));
     hash.iter().take(20).map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn rule(rule: &Rule, with_alerts: bool) -> Value {
-    let health = match rule.health {
-        Health::Ok => "ok",
-        Health::Err => "err",
-        Health::Unknown => "unknown",
-    };
+fn rule(rule: &RuleView, with_alerts: bool) -> Value {
     let mut object = match &rule.kind {
         RuleKind::Recording => json!({"name": rule.name, "query": rule.query, "labels": rule.labels}),
-        RuleKind::Alerting { hold, keep_firing_for, annotations, alerts } => {
+        RuleKind::Alerting { state, duration, keep_firing_for, annotations, alerts } => {
             let state = match rule.last_evaluation {
                 None => "unknown",
-                _ if alerts.iter().any(|alert| alert.firing) => "firing",
-                _ if alerts.is_empty() => "inactive",
-                _ => "pending",
+                Some(_) => state.as_str(),
             };
             let alerts: Vec<Value> = alerts.iter().filter(|_| with_alerts).map(alert).collect();
             json!({
                 "state": state,
                 "name": rule.name,
                 "query": rule.query,
-                "duration": hold.std().as_secs_f64(),
+                "duration": duration.std().as_secs_f64(),
                 "keepFiringFor": keep_firing_for.std().as_secs_f64(),
                 "labels": rule.labels,
                 "annotations": annotations,
@@ -154,7 +149,7 @@ fn rule(rule: &Rule, with_alerts: bool) -> Value {
             })
         }
     };
-    object["health"] = health.into();
+    object["health"] = rule.health.as_str().into();
     if let Some(error) = &rule.last_error {
         object["lastError"] = error.as_str().into();
     }
@@ -164,11 +159,11 @@ fn rule(rule: &Rule, with_alerts: bool) -> Value {
     object
 }
 
-fn alert(alert: &ActiveAlert) -> Value {
+fn alert(alert: &AlertView) -> Value {
     let mut object = json!({
         "labels": alert.labels,
         "annotations": alert.annotations,
-        "state": if alert.firing { "firing" } else { "pending" },
+        "state": alert.state.as_str(),
         "activeAt": alert.active_at.rfc3339(),
     });
     if let Some(since) = alert.keep_firing_since {

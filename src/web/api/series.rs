@@ -6,7 +6,8 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 
 use crate::model::{Labels, Matcher, Timestamp};
-use crate::promql;
+use crate::promql::ast::Kind;
+use crate::promql::{self, ParseError};
 
 use super::super::Sources;
 use super::{ApiError, Data, Params, query};
@@ -45,9 +46,12 @@ pub(super) fn selectors(params: &Params) -> Result<Vec<Vec<Matcher>>, ApiError> 
 }
 
 /// The matchers of one selector such as `up{target="main"}`.
-fn selector(text: &str) -> Result<Vec<Matcher>, promql::ParseError> {
-    promql::parse(text)?;
-    Ok(Vec::new())
+fn selector(text: &str) -> Result<Vec<Matcher>, ParseError> {
+    let expr = promql::parse(text)?;
+    match &expr.root().kind {
+        Kind::Selector(selector) if selector.offset == 0 && selector.at.is_none() => Ok(selector.matchers.clone()),
+        _ => Err(ParseError { message: "expected a series selector and nothing else".into(), span: 0..text.len() }),
+    }
 }
 
 pub(in crate::web) async fn series(State(sources): State<Arc<Sources>>, params: Params) -> Result<Data, ApiError> {

@@ -4,9 +4,9 @@ use maud::{Markup, html};
 
 use crate::model::Timestamp;
 use crate::model::labels::ALERT_NAME;
+use crate::rules::{AlertView, GroupView, RuleKind, State};
 use crate::runbooks::Runbooks;
 
-use super::super::{ActiveAlert, RuleGroup, RuleKind};
 use super::phrases;
 
 /// The alert that always fires, to show that alerting works.
@@ -23,32 +23,37 @@ fn rank(severity: &str) -> u8 {
     }
 }
 
-pub(super) fn severity(alert: &ActiveAlert) -> &str {
+pub(super) fn severity(alert: &AlertView) -> &str {
     alert.labels.get("severity").unwrap_or("")
 }
 
+/// Whether it fires, or is still pending.
+pub(super) fn fires(alert: &AlertView) -> bool {
+    alert.state == State::Firing
+}
+
 /// Whether somebody should do something about it now.
-pub(super) fn is_trouble(alert: &ActiveAlert) -> bool {
-    alert.firing && severity(alert) != "info" && alert.labels.get(ALERT_NAME) != Some(WATCHDOG)
+pub(super) fn is_trouble(alert: &AlertView) -> bool {
+    fires(alert) && severity(alert) != "info" && alert.labels.get(ALERT_NAME) != Some(WATCHDOG)
 }
 
 /// Every alert of these groups but the watchdog: firing before pending, the worst first, then the latest.
-pub(super) fn in_order(groups: &[RuleGroup]) -> Vec<&ActiveAlert> {
+pub(super) fn in_order(groups: &[GroupView]) -> Vec<&AlertView> {
     let rules = groups.iter().flat_map(|group| &group.rules);
     let alerts = rules.flat_map(|rule| match &rule.kind {
         RuleKind::Alerting { alerts, .. } => alerts.as_slice(),
         RuleKind::Recording => &[],
     });
-    let mut alerts: Vec<&ActiveAlert> = alerts.filter(|a| a.labels.get(ALERT_NAME) != Some(WATCHDOG)).collect();
-    alerts.sort_by_key(|alert| (!alert.firing, rank(severity(alert)), std::cmp::Reverse(alert.active_at)));
+    let mut alerts: Vec<&AlertView> = alerts.filter(|a| a.labels.get(ALERT_NAME) != Some(WATCHDOG)).collect();
+    alerts.sort_by_key(|alert| (!fires(alert), rank(severity(alert)), std::cmp::Reverse(alert.active_at)));
     alerts
 }
 
 /// One alert.
-pub(super) fn row(alert: &ActiveAlert, runbooks: &Runbooks, now: Timestamp) -> Markup {
+pub(super) fn row(alert: &AlertView, runbooks: &Runbooks, now: Timestamp) -> Markup {
     let name = alert.labels.get(ALERT_NAME).unwrap_or("(no name)");
     let severity = severity(alert);
-    let class = match (alert.firing, rank(severity)) {
+    let class = match (fires(alert), rank(severity)) {
         (false, _) => "alert pending",
         (true, 0) => "alert critical",
         (true, 3) => "alert info",
@@ -59,7 +64,7 @@ pub(super) fn row(alert: &ActiveAlert, runbooks: &Runbooks, now: Timestamp) -> M
         article class=(class) {
             h3 {
                 (name) " "
-                @if alert.firing { span.badge { (if severity.is_empty() { "firing" } else { severity }) } }
+                @if fires(alert) { span.badge { (if severity.is_empty() { "firing" } else { severity }) } }
                 @else { span.badge { "pending" } }
             }
             @if let Some(summary) = annotation("summary") { p.summary { (summary) } }

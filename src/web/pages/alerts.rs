@@ -2,7 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::super::{Health, Rule, RuleGroup, RuleKind, Sources};
+use crate::rules::{GroupView, Health, RuleKind, RuleView};
+
+use super::super::Sources;
 use super::{alert_rows, phrases};
 
 /// How a rule stands, and how loudly that is said.
@@ -42,12 +44,12 @@ pub(super) fn body(sources: &Sources) -> Markup {
     }
 }
 
-fn standing(rule: &Rule) -> Standing {
+fn standing(rule: &RuleView) -> Standing {
     let (words, class) = match &rule.kind {
         _ if rule.health == Health::Err => ("error", "state bad"),
         RuleKind::Recording => ("recording", "state"),
         RuleKind::Alerting { alerts, .. } if alerts.iter().any(alert_rows::is_trouble) => ("firing", "state bad"),
-        RuleKind::Alerting { alerts, .. } if alerts.iter().any(|alert| alert.firing) => ("firing", "state"),
+        RuleKind::Alerting { alerts, .. } if alerts.iter().any(alert_rows::fires) => ("firing", "state"),
         RuleKind::Alerting { alerts, .. } if !alerts.is_empty() => ("pending", "state late"),
         RuleKind::Alerting { .. } if rule.last_evaluation.is_none() => ("no result yet", "state"),
         RuleKind::Alerting { .. } => ("inactive", "state"),
@@ -55,7 +57,7 @@ fn standing(rule: &Rule) -> Standing {
     Standing { words, class }
 }
 
-fn one(rule: &Rule, group: &RuleGroup) -> Markup {
+fn one(rule: &RuleView, group: &GroupView) -> Markup {
     let standing = standing(rule);
     let id = format!("{}/{}", group.name, rule.name);
     html! {
@@ -63,11 +65,11 @@ fn one(rule: &Rule, group: &RuleGroup) -> Markup {
             summary { span class=(standing.class) { (standing.words) } " " span.name { (rule.name) } }
             @if let Some(error) = &rule.last_error { p.problem { (error) } }
             pre { (rule.query) }
-            @if let RuleKind::Alerting { hold, keep_firing_for, annotations, .. } = &rule.kind {
+            @if let RuleKind::Alerting { duration: hold, keep_firing_for, annotations, .. } = &rule.kind {
                 p.facts {
                     @if !hold.is_zero() { span { "holds for " (hold) } }
                     @if !keep_firing_for.is_zero() { span { "goes on for " (keep_firing_for) } }
-                    @for (name, value) in rule.labels.iter() { span.label { (name) "=" (value) } }
+                    @for (name, value) in &rule.labels { span.label { (name) "=" (value) } }
                 }
                 @if let Some(summary) = annotations.get("summary") { p.quiet { (summary) } }
             }

@@ -4,9 +4,11 @@ use maud::{Markup, html};
 
 use crate::model::Timestamp;
 use crate::model::labels::ALERT_NAME;
+use crate::probes::{History, Outcome};
+use crate::rules::{AlertView, GroupView, RuleKind};
 
 use super::super::numbers::Numbers;
-use super::super::{ActiveAlert, ConfigState, ProbeStatus, RuleGroup, RuleKind, Sources, Target};
+use super::super::{ConfigState, ProbePlan, Sources, Target};
 use super::{alert_rows, phrases};
 
 pub(super) fn body(sources: &Sources) -> Markup {
@@ -31,16 +33,16 @@ pub(super) fn body(sources: &Sources) -> Markup {
         }
         h2 { "Targets" }
         @if targets.is_empty() { p.quiet { "No target is configured." } }
-        div.cards { @for target in &targets { (card(target, &numbers, now)) } }
+        div.cards { @for target in &targets { (card(target, &sources.history, &numbers, now)) } }
         h2 { "memsentry itself" }
         (daemon(&numbers, &config, &groups, now))
     }
 }
 
-fn headline(alerts: &[&ActiveAlert], waiting: &[String]) -> Markup {
+fn headline(alerts: &[&AlertView], waiting: &[String]) -> Markup {
     let firing = alerts.iter().filter(|alert| alert_rows::is_trouble(alert)).count();
     let critical = alerts.iter().any(|a| alert_rows::is_trouble(a) && alert_rows::severity(a) == "critical");
-    let pending = alerts.iter().filter(|alert| !alert.firing).count();
+    let pending = alerts.iter().filter(|alert| !alert_rows::fires(alert)).count();
     let class = match (critical, firing, pending, waiting.is_empty()) {
         (true, ..) => "headline critical",
         (_, 1.., ..) => "headline warning",
@@ -57,7 +59,7 @@ fn headline(alerts: &[&ActiveAlert], waiting: &[String]) -> Markup {
     html! { h1 class=(class) { (sentence) } }
 }
 
-fn card(target: &Target, numbers: &Numbers, now: Timestamp) -> Markup {
+fn card(target: &Target, history: &History, numbers: &Numbers, now: Timestamp) -> Markup {
     let label = [("target", target.name.as_str())];
     let number = |name| numbers.get(name, &label);
     let depth = number("chat_memory_queue_depth");
@@ -66,7 +68,7 @@ fn card(target: &Target, numbers: &Numbers, now: Timestamp) -> Markup {
         section.card {
             h3 { (target.name) }
             p.quiet.url { (target.url) }
-            ul.probes { @for probe in &target.probes { (probe_line(target, probe, now)) } }
+            ul.probes { @for probe in &target.probes { (probe_line(target, probe, history, now)) } }
             dl {
                 @if number("chat_memory_database_up") == Some(0.0) {
                     dt { "Database" } dd.bad { "unreachable" }
@@ -91,14 +93,16 @@ fn card(target: &Target, numbers: &Numbers, now: Timestamp) -> Markup {
     }
 }
 
-fn probe_line(target: &Target, probe: &ProbeStatus, now: Timestamp) -> Markup {
+fn probe_line(target: &Target, probe: &ProbePlan, history: &History, now: Timestamp) -> Markup {
     let path = format!("/probes/{}/{}", phrases::path_part(&target.name), phrases::path_part(&probe.name));
-    // A run that should have come twice over says more than the outcome of the old one.
+    let recent = history.recent(&target.name, &probe.name);
+    let last: Option<&Outcome> = recent.first().map(AsRef::as_ref);
+    // A run that should have come twice since says more than the outcome of the old one.
     let late = |at: Timestamp| now.since(at) > probe.interval.std() * 3;
-    let (class, sign) = match &probe.last {
+    let (class, sign) = match last {
         None => ("unknown", "…"),
-        Some(run) if run.failure.is_some() => ("bad", "✗"),
-        Some(run) if late(run.at) => ("late", "?"),
+        Some(run) if !run.is_success() => ("bad", "✗"),
+        Some(run) if late(run.started_at) => ("late", "?"),
         Some(_) => ("good", "✓"),
     };
     html! {
@@ -106,26 +110,26 @@ fn probe_line(target: &Target, probe: &ProbeStatus, now: Timestamp) -> Markup {
             span.sign aria-hidden="true" { (sign) }
             a href=(path) { (probe.name) }
             span.outcome {
-                @match &probe.last {
+                @match last {
                     None => "no run yet",
                     Some(run) => {
                         @match &run.failure {
-                            Some((kind, _)) => strong { (kind.replace('_', " ")) },
-                            None if late(run.at) => strong { "overdue" },
+                            Some(failure) => strong { (failure.reason.as_str().replace('_', " ")) },
+                            None if late(run.started_at) => strong { "overdue" },
                             None => (phrases::took(run.took)),
                         }
-                        " · " (phrases::ago(run.at, now))
+                        " · " (phrases::ago(run.started_at, now))
                     }
                 }
             }
-            @if let Some((_, detail)) = probe.last.as_ref().and_then(|run| run.failure.as_ref()) {
-                span.detail { (detail) }
+            @if let Some(failure) = last.and_then(|run| run.failure.as_ref()) {
+                span.detail { (failure.step) ": " (failure.message) }
             }
         }
     }
 }
 
-fn daemon(numbers: &Numbers, config: &ConfigState, groups: &[RuleGroup], now: Timestamp) -> Markup {
+fn daemon(numbers: &Numbers, config: &ConfigState, groups: &[GroupView], now: Timestamp) -> Markup {
     let number = |name| numbers.get(name, &[]);
     let waiting = number("memsentry_outbox_entries");
     let rules: usize = groups.iter().map(|group| group.rules.len()).sum();
@@ -168,10 +172,10 @@ fn daemon(numbers: &Numbers, config: &ConfigState, groups: &[RuleGroup], now: Ti
     }
 }
 
-fn watchdog_fires(groups: &[RuleGroup]) -> bool {
+fn watchdog_fires(groups: &[GroupView]) -> bool {
     groups.iter().flat_map(|group| &group.rules).any(|rule| match &rule.kind {
         RuleKind::Alerting { alerts, .. } => {
-            alerts.iter().any(|a| a.firing && a.labels.get(ALERT_NAME) == Some(alert_rows::WATCHDOG))
+            alerts.iter().any(|a| alert_rows::fires(a) && a.labels.get(ALERT_NAME) == Some(alert_rows::WATCHDOG))
         }
         RuleKind::Recording => false,
     })

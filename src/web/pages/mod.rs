@@ -40,10 +40,9 @@ pub(super) async fn alerts(State(sources): State<Arc<Sources>>) -> Html<String> 
 
 pub(super) async fn probe(State(sources): State<Arc<Sources>>, Path(path): Path<(String, String)>) -> Response {
     let (target, name) = path;
-    match sources.view.probe_history(&target, &name) {
-        Some(history) => {
+    match probe::body(&sources, &target, &name) {
+        Some(body) => {
             let title = format!("{name} on {target}");
-            let body = probe::body(&sources, &target, &name, &history);
             page(&Frame { title: &title, section: "/", live: false }, &sources, &body).into_response()
         }
         None => missing(&sources, "There is no such target or probe in the configuration."),

@@ -11,7 +11,8 @@ use crate::runbooks::Runbooks;
 use crate::tsdb::{self, Tsdb};
 
 use super::super::*;
-use super::sample_rules;
+use super::{sample_rules, sample_runs};
+use crate::rules::GroupView;
 
 /// Monday morning, ten past three.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_795_403_403_000);
@@ -45,45 +46,25 @@ impl View for Sample {
     }
 
     fn targets(&self) -> Vec<Target> {
-        let probe = |name: &str, seconds: u64, failure: Option<(&str, &str)>| ProbeStatus {
-            name: name.into(),
-            interval: Duration::from_secs(15),
-            last: Some(RunSummary {
-                at: NOW - StdDuration::from_secs(seconds),
-                took: StdDuration::from_micros(45_210),
-                failure: failure.map(|(kind, detail)| (kind.into(), detail.into())),
-            }),
+        let probes = |names: &[&str], seconds| {
+            let plan = |name: &&str| ProbePlan { name: (*name).into(), interval: Duration::from_secs(seconds) };
+            names.iter().map(plan).collect()
         };
-        let stuck = "queue row 4f1c… is still pending_summarization after 30s";
         vec![
             Target {
                 name: "production".into(),
                 url: "https://memory.example".into(),
-                probes: vec![
-                    probe("health", 3, None),
-                    probe("retrieval", 8, None),
-                    probe("roundtrip", 12, (!self.quiet).then_some(("not_processed", stuck))),
-                ],
+                probes: probes(&["health", "retrieval", "roundtrip"], 15),
             },
             Target {
                 name: "staging".into(),
                 url: "http://10.0.0.7:8000".into(),
-                probes: vec![
-                    probe("health", 200, None),
-                    ProbeStatus { name: "roundtrip".into(), interval: Duration::from_secs(60), last: None },
-                ],
+                probes: probes(&["health", "roundtrip"], 60),
             },
         ]
     }
 
-    fn probe_history(&self, target: &str, probe: &str) -> Option<ProbeHistory> {
-        (target == "production" && probe == "roundtrip").then(|| ProbeHistory {
-            runs: (1..=8).map(|i| run(i * 15, i % 4 == 0)).collect(),
-            failures: vec![run(60, true), run(120, true)],
-        })
-    }
-
-    fn rule_groups(&self) -> Vec<RuleGroup> {
+    fn rule_groups(&self) -> Vec<GroupView> {
         sample_rules::groups(self.quiet)
     }
 
@@ -105,45 +86,6 @@ impl View for Sample {
         *self.reloads.lock().expect("not poisoned") += 1;
         let refuse = self.refuse_reload.load(Ordering::SeqCst);
         Box::pin(async move { if refuse { Err(vec!["memsentry.yaml:1:1: it is empty".into()]) } else { Ok(()) } })
-    }
-}
-
-fn run(seconds: u64, fails: bool) -> Run {
-    let step = |name: &str, began: u64, took: u64, failure: Option<&str>| Step {
-        name: name.into(),
-        began_after: StdDuration::from_micros(began),
-        took: StdDuration::from_micros(took),
-        failure: failure.map(Into::into),
-    };
-    let waited = if fails { 30_000_000 } else { 1_420_000 };
-    let mut steps = vec![
-        step("create conversation", 0, 31_000, None),
-        step("send snippet", 31_000, 44_000, None),
-        step(
-            "wait in queue",
-            75_000,
-            waited,
-            fails.then_some("deadline of 30s reached in status pending_summarization"),
-        ),
-    ];
-    if !fails {
-        steps.push(step("read memory", 75_000 + waited, 38_000, None));
-        steps.push(step("clean up", 113_000 + waited, 6_000, None));
-    }
-    Run {
-        summary: RunSummary {
-            at: NOW - StdDuration::from_secs(seconds),
-            took: StdDuration::from_micros(120_000 + waited),
-            failure: fails.then(|| {
-                ("not_processed".into(), "queue row 4f1c… is still pending_summarization after 30s, retry_count 0".into())
-            }),
-        },
-        steps,
-        exchanges: vec![Exchange {
-            title: "POST /api/v1/memory/update → 201".into(),
-            request: "authorization: [redacted]\ncontent-type: application/json\n\n{\"chat_id\":\"c0ffee\",\"context_snippet\":\"…\"}".into(),
-            answer: "x-request-id: 9\n\n{\"queue_id\":\"4f1c\",\"status\":\"pending_summarization\"}".into(),
-        }],
     }
 }
 
@@ -171,5 +113,9 @@ pub(crate) fn sources(view: Sample) -> (Sources, std::sync::Arc<Sample>) {
         timeout: Duration::from_secs(10),
         lookback: Duration::from_secs(300),
     };
-    (Sources { clock: Clock::manual(NOW), registry, tsdb, limits, view: std::sync::Arc::clone(&view) as _ }, view)
+    let history = sample_runs::history(view.quiet);
+    (
+        Sources { clock: Clock::manual(NOW), registry, tsdb, limits, history, view: std::sync::Arc::clone(&view) as _ },
+        view,
+    )
 }

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration as StdDuration;
 
-use super::super::*;
 use super::sample::NOW;
 use crate::model::{Duration, Labels, Timestamp};
+use crate::rules::{AlertView, GroupView, Health, RuleKind, RuleView, State};
 
 const EVALUATED: Timestamp = Timestamp::from_millis(NOW.millis() - 4_000);
 
 /// A service group with three alerts, unless it is `quiet`, and one about memsentry.
-pub(crate) fn groups(quiet: bool) -> Vec<RuleGroup> {
+pub(crate) fn groups(quiet: bool) -> Vec<GroupView> {
     let stalled =
         ("WorkerStalled", "critical", true, 12, 214.0, "The worker of production takes nothing from the queue");
     let depth = ("QueueDepthHigh", "warning", true, 9, 214.0, "214 entries wait in the queue of production");
@@ -26,7 +26,7 @@ pub(crate) fn groups(quiet: bool) -> Vec<RuleGroup> {
                 alerting("QueueDepthHigh", "chat_memory_queue_depth > 100", some(depth), None),
                 alerting("WorkerStalled", nothing_done, some(stalled), None),
                 alerting("UpdateSlow", quantile, some(slow), None),
-                Rule {
+                RuleView {
                     kind: RuleKind::Recording,
                     ..alerting(
                         "target:updates:rate5m",
@@ -52,31 +52,32 @@ pub(crate) fn groups(quiet: bool) -> Vec<RuleGroup> {
     ]
 }
 
-fn alert((name, severity, firing, minutes, value, summary): (&str, &str, bool, u64, f64, &str)) -> ActiveAlert {
-    ActiveAlert {
+fn alert((name, severity, firing, minutes, value, summary): (&str, &str, bool, u64, f64, &str)) -> AlertView {
+    AlertView {
         labels: Labels::from_pairs([("alertname", name), ("severity", severity), ("target", "production")]),
         annotations: BTreeMap::from([
             ("summary".to_owned(), summary.to_owned()),
             ("runbook_url".to_owned(), format!("https://runbooks.example/{name}")),
         ]),
-        firing,
+        state: if firing { State::Firing } else { State::Pending },
         active_at: NOW - StdDuration::from_secs(minutes * 60),
         keep_firing_since: None,
         value,
     }
 }
 
-fn alerting(name: &str, query: &str, alerts: Vec<ActiveAlert>, error: Option<&str>) -> Rule {
-    Rule {
+fn alerting(name: &str, query: &str, alerts: Vec<AlertView>, error: Option<&str>) -> RuleView {
+    RuleView {
         name: name.into(),
         query: query.into(),
-        labels: Labels::from_pairs([("severity", "critical")]),
+        labels: BTreeMap::from([("severity".to_owned(), "critical".to_owned())]),
         health: if error.is_some() { Health::Err } else { Health::Ok },
         last_error: error.map(Into::into),
         evaluation_time: StdDuration::from_micros(210),
         last_evaluation: Some(EVALUATED),
         kind: RuleKind::Alerting {
-            hold: Duration::from_secs(300),
+            state: alerts.iter().map(|alert| alert.state).max().unwrap_or(State::Inactive),
+            duration: Duration::from_secs(300),
             keep_firing_for: Duration::default(),
             annotations: BTreeMap::from([("summary".to_owned(), "{{ $labels.target }} does not keep up".to_owned())]),
             alerts,
@@ -84,8 +85,8 @@ fn alerting(name: &str, query: &str, alerts: Vec<ActiveAlert>, error: Option<&st
     }
 }
 
-fn group(name: &str, rules: Vec<Rule>) -> RuleGroup {
-    RuleGroup {
+fn group(name: &str, rules: Vec<RuleView>) -> GroupView {
+    GroupView {
         name: name.into(),
         file: "alerts.yaml".into(),
         interval: Duration::from_secs(15),
