@@ -5,3 +5,5 @@
 mod architecture;
 /// Alerts, runbooks and rule tests belong together.
 mod shipped_files;
+/// What is stored survives what happens to processes, files and disks.
+mod store;
