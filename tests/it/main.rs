@@ -3,5 +3,9 @@
 
 /// The import table, the size limits and the headers hold in every file.
 mod architecture;
+/// Probes tell processed from not processed, however the service departs from its contract.
+mod probes_against_the_reference;
+/// The reference service as a child process.
+mod reference;
 /// What is stored survives what happens to processes, files and disks.
 mod store;
