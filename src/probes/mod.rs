@@ -28,6 +28,7 @@ use crate::metrics::Registry;
 use crate::model::Clock;
 use crate::queue::Database;
 
+pub use crate::memory_api::{ExchangeRecord, Timings};
 pub use health::Health;
 pub use history::{Entry, History};
 pub use kind::{KINDS, Kind, Probe, Target};
