@@ -18,6 +18,7 @@ pub mod rules;
 pub mod runbooks;
 pub mod scrape;
 pub mod store;
+pub mod template;
 pub mod tsdb;
 pub mod web;
 pub mod yaml;
