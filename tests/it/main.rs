@@ -1,3 +1,5 @@
 //! Whole-program tests.
 
+mod promql;
+
 fn main() {}
