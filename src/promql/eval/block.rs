@@ -136,7 +136,12 @@ impl Block {
         for row in &mut self.rows {
             row.drop_name = true;
         }
-        if delayed || self.distinct { Ok(self) } else { self.merge_alike(delayed) }
+        if delayed || self.distinct {
+            return Ok(self);
+        }
+        self = self.merge_alike(delayed)?;
+        self.distinct = true;
+        Ok(self)
     }
 
     /// Merges rows with the same labels where no step has a value in both.
@@ -146,6 +151,7 @@ impl Block {
     pub(crate) fn merge_alike(self, delayed: bool) -> Result<Self, EvalError> {
         let mut groups = Groups::default();
         let mut merged = Self::with_capacity(self.rows.len(), self.steps);
+        merged.distinct = self.distinct;
         for (number, row) in self.rows.iter().enumerate() {
             let (target, new) = groups.find(Key::All, &row.labels, self.hides_name(number, delayed));
             if new {

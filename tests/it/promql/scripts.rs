@@ -1,4 +1,5 @@
 //! Our own scripts, and the public ones where they lie beside the checkout.
+#![allow(clippy::expect_used)]
 
 use std::path::{Path, PathBuf};
 
