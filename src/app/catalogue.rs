@@ -21,7 +21,7 @@ pub fn areas() -> Vec<Area> {
         ("Rules", rules::DEFINITIONS.to_vec()),
         ("Notifications", notify::DEFINITIONS.to_vec()),
         ("Store", store::DEFINITIONS.to_vec()),
-        ("Time series store", tsdb::DEFINITIONS.iter().chain(scrape::DEFINITIONS).copied().collect()),
+        ("Time series store", tsdb::metrics::DEFINITIONS.iter().chain(scrape::DEFINITIONS).copied().collect()),
         ("Web", web::DEFINITIONS.to_vec()),
         ("The daemon", own.chain([&tasks::TASK_PANICS]).collect()),
     ]

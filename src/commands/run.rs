@@ -7,6 +7,7 @@ use clap::{ArgMatches, Args};
 use crate::app::{Daemon, Plan};
 use crate::config::LogFormat;
 use crate::metrics::Registry;
+use crate::model::Clock;
 
 use super::{Exit, Subcommand, arguments, logging, output};
 
@@ -28,7 +29,8 @@ fn run(matches: &ArgMatches) -> Exit {
         Ok(arguments) => arguments,
         Err(exit) => return exit,
     };
-    let plan = match Plan::load(&arguments.config) {
+    let registry = Registry::new();
+    let plan = match Plan::load(&arguments.config, &registry, &Clock::system()) {
         Ok(plan) => plan,
         Err(problems) => {
             output::problems(&problems);
@@ -43,14 +45,19 @@ fn run(matches: &ArgMatches) -> Exit {
     }
     logging::start(&log);
     blocking(async move {
-        match Daemon::start(plan, Some(arguments.config), Registry::new()).await {
-            Ok(daemon) => daemon.run_until_asked_to_end().await,
+        match Daemon::start(plan, registry).await {
+            Ok(daemon) => match daemon.run_until_asked_to_end().await {
+                Ok(()) => Exit::Fine,
+                Err(error) => {
+                    output::talk(&format!("error: {error:#}"));
+                    Exit::Bug
+                }
+            },
             Err(error) => {
                 output::talk(&format!("error: {error:#}"));
-                return Exit::Input;
+                Exit::Input
             }
         }
-        Exit::Fine
     })
 }
 

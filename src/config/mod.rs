@@ -111,7 +111,7 @@ fn default_instance() -> String {
 }
 
 fn default_probes() -> Vec<probes::Settings> {
-    probes::Settings::defaults()
+    ["health", "retrieval", "roundtrip"].map(probes::Settings::new).to_vec()
 }
 
 impl Config {
@@ -124,8 +124,23 @@ impl Config {
     /// Where a person finds this memsentry's pages: `web.external_url`, or else what it listens on.
     #[must_use]
     pub fn external_url(&self) -> String {
-        let told = self.web.external_url.as_deref().map(|url| url.trim_end_matches('/').to_owned());
-        told.unwrap_or_else(|| format!("http://{}", self.web.listen))
+        // A section with a bad address was refused when it was loaded.
+        self.web.address().map_or_else(String::new, |address| self.web.base_url(address))
+    }
+
+    /// Puts relative paths below the configuration's folder.
+    fn resolve_paths(&mut self, folder: &Path) {
+        for target in &mut self.targets {
+            if let Some(file) = &mut target.service.ca_file {
+                *file = folder.join(&file);
+            }
+        }
+        if let Some(dir) = &mut self.runbooks.dir {
+            *dir = folder.join(&dir);
+        }
+        let default =
+            || env::var("STATE_DIRECTORY").map_or_else(|| folder.to_path_buf(), PathBuf::from).join("memsentry.db");
+        self.store.path = Some(self.store.path.take().map_or_else(default, |path| folder.join(path)));
     }
 
     /// What is wrong beyond the form of each value.
@@ -160,6 +175,8 @@ pub struct Loaded {
     pub config: Config,
     /// The file's folder, to which its relative paths refer.
     pub folder: PathBuf,
+    /// The text, to find the place of what turns out wrong later.
+    pub document: Document,
 }
 
 /// Reads the file at `path`.
@@ -175,8 +192,8 @@ pub fn load(path: &Path) -> Result<Loaded, Vec<Problem>> {
         vec![problem]
     })?;
     let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
-    let config = parse(&name, &text, &folder)?;
-    Ok(Loaded { config, folder })
+    let (config, document) = parse(&name, &text, &folder)?;
+    Ok(Loaded { config, folder, document })
 }
 
 /// Reads a configuration from `text`; `name` is the file's name for messages, `folder` the place to which
@@ -184,9 +201,10 @@ pub fn load(path: &Path) -> Result<Loaded, Vec<Problem>> {
 ///
 /// # Errors
 /// Every mistake, with file, line and column.
-pub fn parse(name: &str, text: &str, folder: &Path) -> Result<Config, Vec<Problem>> {
+pub fn parse(name: &str, text: &str, folder: &Path) -> Result<(Config, Document), Vec<Problem>> {
     let document = Document::parse(name, text)?;
-    let config: Config = document.decode_with(&|source| env::secret(source, folder))?;
+    let mut config: Config = document.decode_with(&|source| env::secret(source, folder))?;
+    config.resolve_paths(folder);
     let problems = config.problems();
-    if problems.is_empty() { Ok(config) } else { Err(document.placed(problems)) }
+    if problems.is_empty() { Ok((config, document)) } else { Err(document.placed(problems)) }
 }

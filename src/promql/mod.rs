@@ -1,13 +1,39 @@
-//! PromQL: checks and evaluates expressions over the store; no I/O.
+//! PromQL: parses, checks and evaluates expressions over the store with the float semantics of Prometheus 3.
+//!
+//! Pure: no I/O and no clock but for the time-out. [`parse`] gives an [`Expr`] or the first mistake with its
+//! bytes; [`instant`] and [`range`] evaluate it. Native histograms are out of scope and cannot be stored.
+//! Parts: `lexer`, `parser`, `check`, then `eval` with `binary`, `aggregate` and the table in `functions`.
+
+mod aggregate;
+pub mod ast;
+mod binary;
+mod check;
+mod display;
+mod eval;
+mod expr;
+pub mod functions;
+pub mod lexer;
+mod notes;
+mod parser;
+mod rewrite;
+pub mod series_notation;
+pub mod token;
 
 use std::ops::Range;
 
 use crate::model::{Labels, Sample, Timestamp};
 use crate::tsdb::{Series, Tsdb};
 
-/// A parsed and type-checked expression.
-#[derive(Debug, Clone)]
-pub struct Expr {}
+pub use display::quote;
+pub use eval::Options;
+pub use expr::{Expr, SelectorUse};
+pub use rewrite::scale_durations;
+
+/// Longest query text that is read, in bytes.
+pub const MAX_QUERY_BYTES: usize = 64 * 1024;
+
+/// Deepest nesting of an expression, and tallest tree it may make.
+pub const MAX_DEPTH: usize = 200;
 
 /// What is wrong with an expression, and where in its text (bytes).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +43,22 @@ pub struct ParseError {
     pub message: String,
     /// The bytes of the query text it is about.
     pub span: Range<usize>,
+}
+
+impl ParseError {
+    /// Line and column of the mistake in `text`, both counted from 1, the column in bytes.
+    #[must_use]
+    pub fn place(&self, text: &str) -> (usize, usize) {
+        place(text, self.span.start)
+    }
+}
+
+/// Line and column of a byte, both counted from 1.
+fn place(text: &str, at: usize) -> (usize, usize) {
+    let before = &text.as_bytes()[..at.min(text.len())];
+    let line = before.iter().filter(|b| **b == b'\n').count() + 1;
+    let column = before.iter().rev().take_while(|b| **b != b'\n').count() + 1;
+    (line, column)
 }
 
 /// Why an expression has no answer.
@@ -36,7 +78,7 @@ pub enum EvalError {
 /// What one query may use.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Most samples it may read.
+    /// Most samples it may read and hold at once.
     pub max_samples: usize,
     /// Longest time it may take.
     pub timeout: crate::model::Duration,
@@ -81,16 +123,30 @@ pub struct Answer {
 ///
 /// # Errors
 /// The first mistake with its place.
-pub fn parse(_text: &str) -> Result<Expr, ParseError> {
-    Err(ParseError { message: "not built yet".into(), span: 0..0 })
+pub fn parse(text: &str) -> Result<Expr, ParseError> {
+    parser::parse(text).map(|root| Expr::new(root, text))
 }
 
 /// Evaluates at one instant.
 ///
 /// # Errors
 /// See [`EvalError`].
-pub fn instant(_expr: &Expr, _tsdb: &Tsdb, _at: Timestamp, _limits: &Limits) -> Result<Answer, EvalError> {
-    Err(EvalError::Execution("not built yet".into()))
+pub fn instant(expr: &Expr, tsdb: &Tsdb, at: Timestamp, limits: &Limits) -> Result<Answer, EvalError> {
+    instant_with(expr, tsdb, at, limits, &Options::default())
+}
+
+/// Evaluates at one instant, with settings that Prometheus keeps behind flags.
+///
+/// # Errors
+/// See [`EvalError`].
+pub fn instant_with(
+    expr: &Expr,
+    tsdb: &Tsdb,
+    at: Timestamp,
+    limits: &Limits,
+    options: &Options,
+) -> Result<Answer, EvalError> {
+    eval::instant(expr, tsdb, at.millis(), limits, options)
 }
 
 /// Evaluates at every step from `start` to `end`, both included.
@@ -98,12 +154,28 @@ pub fn instant(_expr: &Expr, _tsdb: &Tsdb, _at: Timestamp, _limits: &Limits) -> 
 /// # Errors
 /// See [`EvalError`].
 pub fn range(
-    _expr: &Expr,
-    _tsdb: &Tsdb,
-    _start: Timestamp,
-    _end: Timestamp,
-    _step: crate::model::Duration,
-    _limits: &Limits,
+    expr: &Expr,
+    tsdb: &Tsdb,
+    start: Timestamp,
+    end: Timestamp,
+    step: crate::model::Duration,
+    limits: &Limits,
 ) -> Result<Answer, EvalError> {
-    Err(EvalError::Execution("not built yet".into()))
+    range_with(expr, tsdb, (start, end), step, limits, &Options::default())
+}
+
+/// Evaluates at every step of a range, with settings that Prometheus keeps behind flags.
+///
+/// # Errors
+/// See [`EvalError`].
+pub fn range_with(
+    expr: &Expr,
+    tsdb: &Tsdb,
+    (start, end): (Timestamp, Timestamp),
+    step: crate::model::Duration,
+    limits: &Limits,
+    options: &Options,
+) -> Result<Answer, EvalError> {
+    let step = i64::try_from(step.std().as_millis()).unwrap_or(i64::MAX);
+    eval::range(expr, tsdb, (start.millis(), end.millis()), step, limits, options)
 }

@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use crate::model::{Labels, Timestamp};
 
 pub use builtins::Function;
+pub(crate) use builtins::escape_query;
 pub use prometheus::PROMETHEUS;
 pub use value::{Map, MapKind, Value};
 

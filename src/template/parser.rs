@@ -39,7 +39,7 @@ pub(super) fn parse(text: &str, dialect: &Dialect) -> Result<Parsed, TemplateErr
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Text,
-    End,
+    Closed,
     Else,
 }
 
@@ -139,7 +139,7 @@ impl Parser<'_> {
             "define" => Err(self.error("{{define}} is only allowed at the top")),
             "block" => self.named_block().map(Action::Node),
             "else" => Ok(Action::End(End::Else)),
-            "end" => self.close("end").map(|()| Action::End(End::End)),
+            "end" => self.close("end").map(|()| Action::End(End::Closed)),
             _ if self.loops == 0 => Err(self.error(format!("{{{{{word}}}}} outside {{{{range}}}}"))),
             _ => {
                 self.close(&word)?;
@@ -157,7 +157,7 @@ impl Parser<'_> {
             let (then, end) = parser.body(false)?;
             parser.loops -= usize::from(block == Block::Range);
             let otherwise = match end {
-                End::End => Vec::new(),
+                End::Closed => Vec::new(),
                 End::Text => return Err(parser.error("unexpected EOF: a block is not closed by {{end}}")),
                 End::Else => parser.otherwise(block)?,
             };
@@ -185,7 +185,7 @@ impl Parser<'_> {
         }
         self.close("else")?;
         match self.body(false)? {
-            (nodes, End::End) => Ok(nodes),
+            (nodes, End::Closed) => Ok(nodes),
             (_, End::Else) => Err(self.error("expected end; found {{else}}")),
             (_, End::Text) => Err(self.error("unexpected EOF: a block is not closed by {{end}}")),
         }
@@ -215,7 +215,7 @@ impl Parser<'_> {
             let outer = std::mem::take(&mut parser.variables);
             let loops = std::mem::take(&mut parser.loops);
             let (nodes, end) = parser.body(false)?;
-            if end != End::End {
+            if end != End::Closed {
                 return Err(parser.error("unexpected EOF or {{else}}: a definition is not closed by {{end}}"));
             }
             parser.variables = outer;

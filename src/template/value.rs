@@ -40,14 +40,24 @@ pub struct Map {
 }
 
 /// Which of Go's types a [`Map`] stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MapKind {
+    /// `map[string]string` for a trial: every key is there and has this text.
+    Any(Arc<str>),
     /// `map[string]string`: a missing key is the empty string.
     Texts,
     /// `map[string]interface{}`: a missing key prints `<no value>`.
     Values,
     /// A struct: a missing field is an error.
     Fields,
+}
+
+impl Map {
+    /// A map that answers `text` for every key, for trying a template out.
+    #[must_use]
+    pub fn answering(text: &str) -> Self {
+        Self { kind: MapKind::Any(Arc::from(text)), entries: BTreeMap::new() }
+    }
 }
 
 impl Value {
@@ -93,7 +103,9 @@ impl Value {
             Self::Float(value) => *value != 0.0,
             Self::Text(text) => !text.is_empty(),
             Self::List(list) => !list.is_empty(),
-            Self::Map(map) => map.kind == MapKind::Fields || !map.entries.is_empty(),
+            Self::Map(map) => {
+                map.kind == MapKind::Fields || map.entries.len() + usize::from(matches!(map.kind, MapKind::Any(_))) > 0
+            }
             Self::Time(_) => true,
         }
     }
@@ -109,7 +121,7 @@ impl Value {
             Self::Text(_) => "string",
             Self::List(_) => "list",
             Self::Map(map) => match map.kind {
-                MapKind::Texts => "map[string]string",
+                MapKind::Any(_) | MapKind::Texts => "map[string]string",
                 MapKind::Values => "map[string]interface {}",
                 MapKind::Fields => "struct",
             },
@@ -163,8 +175,9 @@ impl Value {
             _ => {}
         }
         match self {
-            Self::Map(map) => match (map.entries.get(name), map.kind) {
+            Self::Map(map) => match (map.entries.get(name), &map.kind) {
                 (Some(value), _) => Ok(value.clone()),
+                (None, MapKind::Any(text)) => Ok(Self::Text(Arc::clone(text))),
                 (None, MapKind::Texts) => Ok(Self::text("")),
                 (None, MapKind::Values) => Ok(Self::Nil),
                 (None, MapKind::Fields) => Err(format!("can't evaluate field {name} in type {}", self.type_name())),

@@ -1,12 +1,13 @@
 //! Whole-program tests, one module a suite.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-//! Whole-program tests, one suite a file.
-//!
-//! store: what is stored survives what happens to processes, files and disks.
-// Tests run tasks themselves, and their fixtures may fail loudly.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 /// The import table, the size limits and the headers hold in every file.
 mod architecture;
+/// A throwaway Postgres cluster with the service's tables, for the suites that need one.
+mod postgres;
+/// The queue is read at a bounded cost, and what befalls the database is a metric, not a hang.
+mod queue;
+/// Alerts, runbooks and rule tests belong together.
+mod shipped_files;
 /// What is stored survives what happens to processes, files and disks.
 mod store;

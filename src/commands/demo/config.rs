@@ -1,14 +1,14 @@
 //! Writes the demo's configuration: a real file, as a user would write it, with shorter times.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use regex::{Captures, Regex};
 
 use crate::model::Duration;
-use crate::rules::SHIPPED_RULES;
+use crate::rules::SHIPPED;
 
 use super::reference::Addresses;
 
@@ -32,8 +32,9 @@ pub(super) fn write(
     write("password", PASSWORD)?;
     write("database-url", &service.database_url)?;
     write("webhook-url", webhook_url)?;
-    write("alerts.yaml", &faster(SHIPPED_RULES, speed)?)?;
+    write("alerts.yaml", &faster(SHIPPED, speed)?)?;
     let api_url = &service.api_url;
+    let listen = free_address()?;
     let config = format!(
         "\
 instance: memsentry-demo
@@ -46,6 +47,7 @@ targets:
     database:
       url_file: database-url
       interval: 1s
+      timeout: 800ms
       cleanup: true
 probes:
   - {{kind: health, interval: 4s, timeout: 2s}}
@@ -54,7 +56,7 @@ probes:
 scrape: {{interval: 500ms}}
 store: {{path: memsentry.db}}
 rules: {{files: [alerts.yaml], evaluation_interval: 1s}}
-web: {{listen: '127.0.0.1:0'}}
+web: {{listen: '{listen}'}}
 route:
   receiver: oncall
   group_by: [alertname]
@@ -72,14 +74,22 @@ receivers:
     write("memsentry.yaml", &config)
 }
 
+/// The usual address, or another one if somebody listens there. Known before the start, because links in messages
+/// hold it.
+fn free_address() -> Result<SocketAddr> {
+    let free = |address: &str| -> std::io::Result<SocketAddr> { TcpListener::bind(address)?.local_addr() };
+    free("127.0.0.1:9464").or_else(|_| free("127.0.0.1:0")).context("no free port on the loopback address")
+}
+
 /// The shipped rules with every time in them divided by `speed`: `for`, intervals and ranges, not thresholds.
 fn faster(rules: &str, speed: u32) -> Result<String> {
-    let time = Regex::new(r"(?m)(?<before>^\s*(?:- )?(?:for|keep_firing_for|interval): |[\[:])(?<time>[0-9]+[a-z][0-9a-z]*)(?<after>$|[\]:])")?;
+    let time = Regex::new(
+        r"(?m)(?<before>^\s*(?:- )?(?:for|keep_firing_for|interval): |[\[:])(?<time>[0-9]+[a-z][0-9a-z]*)(?<after>$|[\]:])",
+    )?;
     let shorter = |found: &Captures<'_>| {
-        let time = found["time"].parse::<Duration>().map_or_else(
-            |_| found["time"].to_owned(),
-            |time| Duration::from(time.std() / speed).to_string(),
-        );
+        let time = found["time"]
+            .parse::<Duration>()
+            .map_or_else(|_| found["time"].to_owned(), |time| Duration::from(time.std() / speed).to_string());
         format!("{}{time}{}", &found["before"], &found["after"])
     };
     Ok(time.replace_all(rules, shorter).into_owned())

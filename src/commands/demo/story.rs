@@ -116,7 +116,9 @@ impl Show<'_> {
         let interactive = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
         let mut keys = BufReader::new(tokio::io::stdin()).lines();
         if interactive {
-            output::talk("break it: w worker, a agent, d database, l latency, e errors; h heals, q ends (then Enter)\n");
+            output::talk(
+                "break it: w worker, a agent, d database, l latency, e errors; h heals, q ends (then Enter)\n",
+            );
         }
         // `--for` is a bound far away where it was not given.
         let end = end.unwrap_or_else(|| self.clock.started() + StdDuration::from_secs(365 * 86_400));
@@ -166,20 +168,23 @@ impl Show<'_> {
         let gathered = self.registry.gather();
         let successes = gathered.iter().find(|family| family.name == "chat_memory_probe_success");
         let points = successes.map(|family| family.points.as_slice()).unwrap_or_default();
-        points.len() >= 3 && points.iter().all(|point| matches!(point.value, crate::metrics::Value::Number(v) if v > 0.5))
+        points.len() >= 3
+            && points.iter().all(|point| matches!(point.value, crate::metrics::Value::Number(v) if v > 0.5))
     }
 
     fn status(&self) {
         let count = |name| total(&self.registry, name);
+        let summary = self.tally.summary(&self.registry);
         output::talk(&format!(
-            "{:>4}s  probe runs {:>4}, failed {:>3} | queue {:>3} open, {:>4} completed | webhooks {}, mails {}{}",
+            "{:>4}s  probe runs {:>4}, failed {:>3} | updates {:>3}, failed {:>3} | queue {:>2} open | webhooks {:>2}, mails {:>2}{}",
             self.clock.elapsed().as_secs(),
-            count("chat_memory_probe_runs_total"),
-            count("chat_memory_probe_failures_total"),
+            summary.probe_runs,
+            summary.probe_failures,
+            count("chat_memory_updates_total"),
+            count("chat_memory_update_failures_total"),
             count("chat_memory_queue_depth"),
-            count("chat_memory_queue_completed_total"),
-            self.tally.summary(&self.registry).webhooks,
-            self.tally.summary(&self.registry).mails,
+            summary.webhooks,
+            summary.mails,
             self.broken.map_or_else(String::new, |fault| format!(" | broken: {fault:?}").to_lowercase()),
         ));
     }

@@ -1,0 +1,51 @@
+//! `count_values`: how often each value occurs, the value in a label.
+
+use super::key;
+use crate::promql::EvalError;
+use crate::promql::ast::{Aggregate, Kind};
+use crate::promql::eval::Evaluator;
+use crate::promql::eval::block::{Block, Row, is_present};
+use crate::promql::eval::frame::Frame;
+use crate::promql::eval::groups::{Groups, Key};
+
+pub(super) fn eval(evaluator: &mut Evaluator<'_>, aggregate: &Aggregate, frame: Frame) -> Result<Block, EvalError> {
+    let label = match aggregate.param.as_ref().map(|param| &param.unwrapped().kind) {
+        Some(Kind::String(label)) if !label.is_empty() => label.clone(),
+        _ => return Err(EvalError::Execution("invalid label name \"\"".to_owned())),
+    };
+    let mut with_value = aggregate.clone();
+    if !aggregate.without && !with_value.grouping.contains(&label) {
+        with_value.grouping.push(label.clone());
+        with_value.grouping.sort();
+    }
+    let block = evaluator.vector(&aggregate.inner, frame)?;
+    let mut result = Block::new(frame.steps);
+    let mut groups = Groups::default();
+    for row in 0..block.rows.len() {
+        evaluator.spend(frame.steps)?;
+        let seen = block.seen_labels(row, evaluator.delayed);
+        for step in 0..frame.steps {
+            let value = block.at(row, step);
+            if !is_present(value) {
+                continue;
+            }
+            let labels = key(&with_value).labels(&seen.with(&label, &plain(value)), false);
+            let (target, new) = groups.find(Key::All, &labels, false);
+            if new {
+                result.add(Row::new(labels));
+            }
+            let before = result.at(target, step);
+            result.set(target, step, if is_present(before) { before + 1.0 } else { 1.0 });
+        }
+    }
+    result.distinct = false;
+    Ok(result)
+}
+
+/// All digits and no exponent, as Prometheus writes values into labels.
+fn plain(value: f64) -> String {
+    if value.is_infinite() {
+        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+    }
+    format!("{value}")
+}
