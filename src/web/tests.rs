@@ -1,6 +1,7 @@
 //! The server from outside, over loopback: what it answers, and what it does not put up with.
 
 mod api;
+mod promtool;
 mod sample;
 mod sample_rules;
 mod sample_runs;

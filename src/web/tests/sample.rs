@@ -109,7 +109,7 @@ pub(crate) fn sources(view: Sample) -> (Sources, std::sync::Arc<Sample>) {
     }
     let view = std::sync::Arc::new(view);
     let limits = crate::promql::Limits {
-        max_samples: 1_000_000,
+        max_samples: 100_000,
         timeout: Duration::from_secs(10),
         lookback: Duration::from_secs(300),
     };
