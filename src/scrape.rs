@@ -9,9 +9,10 @@ use std::collections::HashMap;
 use std::time::Duration as StdDuration;
 
 use prometheus::Gauge;
+use serde::Deserialize;
 
 use crate::metrics::{Definition, Family, Kind, Point, Registry, flatten, flatten_values};
-use crate::model::{Labels, STALE_MARKER, Stopwatch, Timestamp};
+use crate::model::{Duration, Labels, Problem, STALE_MARKER, Stopwatch, Timestamp};
 use crate::tsdb::Tsdb;
 
 /// How long it took.
@@ -32,6 +33,32 @@ pub static SAMPLES: Definition = Definition {
 
 /// Every metric of this module.
 pub static DEFINITIONS: &[&Definition] = &[&DURATION, &SAMPLES];
+
+/// How often samples are taken.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Time between two scrapes; 5s unless set, 100ms to 1m. Rules see a change after at most this time.
+    pub interval: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(5) }
+    }
+}
+
+impl Settings {
+    /// What is wrong beyond the form.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        if (Duration::from_millis(100)..=Duration::from_secs(60)).contains(&self.interval) {
+            return Vec::new();
+        }
+        // Above a minute, a window of five minutes holds too few samples for a rate.
+        vec![Problem::at("interval", format!("{} is not between 100ms and 1m", self.interval))]
+    }
+}
 
 /// Remembers what the last scrape saw.
 pub struct Scraper {

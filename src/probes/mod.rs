@@ -16,6 +16,8 @@ mod schedule;
 mod settings;
 mod synthetic;
 mod task;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

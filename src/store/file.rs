@@ -66,8 +66,13 @@ pub(super) async fn open(path: &Path) -> Result<File, Trouble> {
     })?;
     let reads = SqlitePoolOptions::new()
         .max_connections(2)
+        // An open connection can still read a file whose directory is gone, so they are never let go.
+        .idle_timeout(None)
+        .max_lifetime(None)
         .acquire_timeout(super::CALLER_WAIT)
         .connect_lazy_with(options(path).busy_timeout(BUSY_WAIT).read_only(true));
+    // The first read maps the write-ahead log, which needs the file's name.
+    sqlx::raw_sql("select 1 from sqlite_schema limit 1").execute(&mut *reads.acquire().await?).await?;
     Ok(File { conn, reads, identity: (metadata.dev(), metadata.ino()), _lock: lock })
 }
 

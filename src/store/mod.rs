@@ -14,6 +14,7 @@ mod migrations;
 mod mirror;
 mod notification_log;
 mod outbox;
+mod settings;
 mod trouble;
 mod writer;
 
@@ -35,6 +36,7 @@ pub use documents::{Document, Table};
 pub use metrics::DEFINITIONS;
 pub use notification_log::NotificationLogRow;
 pub use outbox::OutboxRow;
+pub use settings::Settings;
 
 use metrics::Metrics;
 use trouble::Trouble;

@@ -25,7 +25,7 @@ const DISK_WAIT: StdDuration = StdDuration::from_secs(3);
 /// Most jobs in one transaction.
 const BATCH: usize = 256;
 /// Pause between looks at the file while all is well, and before the first attempt to open it again.
-const PAUSE: StdDuration = StdDuration::from_secs(5);
+const PAUSE: StdDuration = StdDuration::from_secs(2);
 /// Longest pause between attempts.
 const MAX_PAUSE: StdDuration = StdDuration::from_secs(60);
 
@@ -370,9 +370,15 @@ async fn put_aside(path: &Path, trouble: &Trouble) -> Result<(), Trouble> {
     Ok(())
 }
 
+/// Reads by a reader's connection first, because the writer's may hang in the transaction that failed; then by
+/// the writer's, because a reader's that was never used cannot begin on a file whose name is gone.
 async fn read_contents(file: &mut File) -> sqlx::Result<mirror::Contents> {
-    // Not the writer's connection: that one may hang in the transaction that failed.
-    mirror::read(&mut *file.reads.acquire().await?).await
+    if let Ok(mut conn) = file.reads.acquire().await
+        && let Ok(contents) = mirror::read(&mut conn).await
+    {
+        return Ok(contents);
+    }
+    mirror::read(&mut file.conn).await
 }
 
 async fn fill(pool: &SqlitePool, contents: &mirror::Contents) -> sqlx::Result<()> {

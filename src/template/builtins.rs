@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::Environment;
 use super::format::printf;
-use super::value::Value;
+use super::value::{MapKind, Value};
 
 /// One function that templates may call.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +41,10 @@ const BUILTINS: &[Function] = &[
     function("len", (1, Some(1)), |_, values| length(values)),
     function("index", (1, None), |_, values| index(values)),
     function("slice", (1, Some(3)), |_, values| slice(values)),
+    function("call", (1, None), |_, values| match values.first() {
+        Some(Value::Nil) => Err("call of nil".into()),
+        _ => Err("non-function of type in call".into()),
+    }),
     function("print", (0, None), |_, values| Ok(Value::text(&print(values)))),
     function("println", (0, None), |_, values| {
         let words: Vec<String> = values.iter().map(Value::verb_v).collect();
@@ -131,7 +135,7 @@ fn length(values: &[Value]) -> Result<Value, String> {
     let length = match values.first() {
         Some(Value::Text(text)) => text.len(),
         Some(Value::List(list)) => list.len(),
-        Some(Value::Map(map)) => map.entries.len(),
+        Some(Value::Map(map)) if map.kind != MapKind::Fields => map.entries.len(),
         other => return Err(format!("len of type {}", other.map_or("nil", Value::type_name))),
     };
     Ok(Value::Int(i64::try_from(length).unwrap_or(i64::MAX)))

@@ -101,10 +101,14 @@ pub(super) fn printf(format: &str, arguments: &[Value]) -> String {
         match chars.next() {
             None => out.push_str("%!(NOVERB)"),
             Some('%') => out.push('%'),
-            Some(letter) => match arguments.next() {
-                None => out.push_str(&format!("%!{letter}(MISSING)")),
-                Some(value) => out.push_str(&one(&verb, letter, value)),
-            },
+            Some(letter) => {
+                // For %v a plus asks for field names, not for a sign.
+                verb.plus &= letter != 'v';
+                match arguments.next() {
+                    None => out.push_str(&format!("%!{letter}(MISSING)")),
+                    Some(value) => out.push_str(&one(&verb, letter, value)),
+                }
+            }
         }
     }
     let extra: Vec<String> = arguments.map(|value| format!("{}={}", value.type_name(), value.verb_v())).collect();
@@ -131,34 +135,47 @@ fn one(verb: &Verb, letter: char, value: &Value) -> String {
         false if verb.space => format!(" {text}"),
         false => text,
     };
-    let radix = |value: i64, text: String| if value < 0 { format!("-{text}") } else { text };
     let (text, number) = match (letter, value) {
         ('v', Value::Float(value)) => (signed(float(*value, 'g', verb.precision)), true),
         ('v', Value::Text(text)) if verb.sharp => (quote(text), false),
-        ('v', Value::Int(value)) => (signed(value.to_string()), true),
+        ('v' | 'd', Value::Int(value)) | ('d', Value::Span(value)) => (signed(integer(verb, *value, 'd')), true),
+        ('x' | 'X' | 'o' | 'b', Value::Int(value)) => (signed(integer(verb, *value, letter)), true),
+        ('v', Value::Text(text)) | ('s', Value::Text(text)) => (cut(text, verb.precision), false),
         ('v', value) => (value.verb_v(), false),
-        ('d', Value::Int(value) | Value::Span(value)) => (signed(value.to_string()), true),
-        ('x', Value::Int(value)) => (radix(*value, format!("{:x}", value.unsigned_abs())), true),
-        ('X', Value::Int(value)) => (radix(*value, format!("{:X}", value.unsigned_abs())), true),
-        ('o', Value::Int(value)) => (radix(*value, format!("{:o}", value.unsigned_abs())), true),
-        ('b', Value::Int(value)) => (radix(*value, format!("{:b}", value.unsigned_abs())), true),
-        ('c', Value::Int(value)) => {
-            let c = u32::try_from(*value).ok().and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER);
-            (c.to_string(), false)
-        }
+        ('c', Value::Int(value)) => (character(*value).to_string(), false),
+        ('q', Value::Int(value)) => (format!("'{}'", character(*value)), false),
+        ('U', Value::Int(value)) => (format!("U+{value:04X}"), false),
         ('e' | 'E' | 'f' | 'F', Value::Float(value)) => {
             (signed(float(*value, letter, Some(verb.precision.unwrap_or(6)))), true)
         }
         ('g' | 'G', Value::Float(value)) => (signed(float(*value, letter, verb.precision)), true),
         ('t', Value::Bool(value)) => (value.to_string(), false),
-        ('s', Value::Text(text)) => (cut(text, verb.precision), false),
         ('q', Value::Text(text)) => (quote(&cut(text, verb.precision)), false),
         ('x', Value::Text(text)) => (text.bytes().map(|byte| format!("{byte:02x}")).collect(), false),
         ('s', value @ (Value::List(_) | Value::Map(_) | Value::Time(_) | Value::Span(_))) => (value.verb_v(), false),
         ('T', value) => (value.type_name().to_owned(), false),
-        (letter, value) => (format!("%!{letter}({}={})", value.type_name(), value.verb_v()), false),
+        // The value within the complaint is padded, the complaint is not.
+        (letter, value) => return format!("%!{letter}({}={})", value.type_name(), one(verb, 'v', value)),
     };
     pad(verb, text, number)
+}
+
+/// At least as many digits as the precision says.
+fn integer(verb: &Verb, value: i64, letter: char) -> String {
+    let size = value.unsigned_abs();
+    let digits = match letter {
+        'x' => format!("{size:x}"),
+        'X' => format!("{size:X}"),
+        'o' => format!("{size:o}"),
+        'b' => format!("{size:b}"),
+        _ => size.to_string(),
+    };
+    let sign = if value < 0 { "-" } else { "" };
+    format!("{sign}{digits:0>width$}", width = verb.precision.unwrap_or(0))
+}
+
+fn character(value: i64) -> char {
+    u32::try_from(value).ok().and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
 fn cut(text: &str, precision: Option<usize>) -> String {

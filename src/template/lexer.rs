@@ -168,7 +168,12 @@ fn number(rest: &str) -> Result<(Kind, usize), String> {
         Some("0b") => 2,
         _ => 10,
     };
-    let digits = if radix == 10 { digits } else { &digits[2..] };
+    let is_octal = digits.len() > 1 && digits.starts_with('0') && digits.chars().all(|c| c.is_digit(8));
+    let (radix, digits) = match radix {
+        10 if is_octal => (8, digits),
+        10 => (10, digits),
+        _ => (radix, &digits[2..]),
+    };
     let value = match i64::from_str_radix(digits, radix) {
         Ok(whole) => Value::Int(if negative { -whole } else { whole }),
         Err(_) => match digits.parse::<f64>() {

@@ -1,7 +1,5 @@
 //! The functions and variables that Prometheus adds for rule files.
 
-use std::cmp::Ordering;
-
 use regex::{Regex, RegexBuilder};
 
 use super::builtins::{Function, escape_query, function, text, wrong_type};
@@ -100,29 +98,8 @@ fn sort_by_label(_: &Environment<'_>, values: &[Value]) -> Result<Value, String>
     for sample in list.iter() {
         keyed.push((sample.field("Labels", &[])?.field(name, &[])?.verb_v(), sample.clone()));
     }
-    keyed.sort_by(|a, b| natural(&a.0, &b.0));
+    keyed.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(Value::list(keyed.into_iter().map(|(_, sample)| sample).collect()))
-}
-
-/// Digits compare as numbers, so that `node2` stands before `node10`.
-fn natural(a: &str, b: &str) -> Ordering {
-    let (mut a, mut b) = (a, b);
-    loop {
-        let digits = |text: &str| text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        let (a_digits, b_digits) = (digits(a), digits(b));
-        if a_digits > 0 && b_digits > 0 {
-            let (x, y) = (a[..a_digits].trim_start_matches('0'), b[..b_digits].trim_start_matches('0'));
-            match x.len().cmp(&y.len()).then_with(|| x.cmp(y)) {
-                Ordering::Equal => (a, b) = (&a[a_digits..], &b[b_digits..]),
-                order => return order,
-            }
-            continue;
-        }
-        match (a.chars().next(), b.chars().next()) {
-            (Some(x), Some(y)) if x == y => (a, b) = (&a[x.len_utf8()..], &b[y.len_utf8()..]),
-            (x, y) => return x.cmp(&y),
-        }
-    }
 }
 
 fn regex(pattern: &str) -> Result<Regex, String> {
@@ -141,9 +118,9 @@ fn number(values: &[Value]) -> Result<f64, String> {
     }
 }
 
+/// Through nanoseconds to whole milliseconds, towards the epoch, as `model.TimeFromUnixNano` does it.
 fn instant(seconds: f64) -> Result<jiff::Timestamp, String> {
-    let duration = jiff::SignedDuration::try_from_secs_f64(seconds).map_err(|_| out_of_range(seconds))?;
-    jiff::Timestamp::UNIX_EPOCH.checked_add(duration).map_err(|_| out_of_range(seconds))
+    jiff::Timestamp::from_millisecond(span(seconds)? / 1_000_000).map_err(|_| out_of_range(seconds))
 }
 
 fn span(seconds: f64) -> Result<i64, String> {
@@ -161,12 +138,12 @@ fn title(text: &str) -> String {
     let mut start = true;
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if start {
-            out.extend(c.to_uppercase());
-        } else {
-            out.push(c);
+        let mut upper = c.to_uppercase();
+        match (upper.next(), upper.next()) {
+            (Some(capital), None) if start => out.push(capital),
+            _ => out.push(c),
         }
-        start = c.is_whitespace() || (c.is_ascii_punctuation() && c != '_' && c != '\'');
+        start = !(c.is_alphanumeric() || c == '_') && (c.is_ascii() || c.is_whitespace());
     }
     out
 }

@@ -70,7 +70,7 @@ fn control_flow_follows_go() {
         ("{{ with $labels.nope }}a{{ else }}b{{ end }}", "b"),
         (
             "{{ range $i, $s := query \"x\" | sortByLabel \"a\" }}{{ $i }}={{ $s.Labels.a }};{{ end }}",
-            "0=node2;1=node10;",
+            "0=node10;1=node2;",
         ),
         ("{{ range query \"x\" }}{{ .Value }}{{ break }}{{ end }}", "1"),
         ("{{ query \"x\" | first | value }}{{ query \"x\" | first | label \"a\" }}", "1node10"),
@@ -99,7 +99,7 @@ fn text_functions_follow_prometheus() {
             "{{ stripPort $labels.instance }} {{ stripDomain $labels.instance }} {{ stripDomain \"10.0.0.1:80\" }}",
             "db.example db:5432 10.0.0.1:80",
         ),
-        ("{{ title \"aa bb CC\" }} {{ toUpper \"x\" }}", "Aa Bb CC X"),
+        ("{{ title \"aa it's CC\" }} {{ toUpper \"x\" }}", "Aa It'S CC X"),
         (
             "{{ graphLink \"up == 0\" }} {{ tableLink \"up\" }}",
             "/graph?g0.expr=up+%3D%3D+0&g0.tab=0 /graph?g0.expr=up&g0.tab=1",

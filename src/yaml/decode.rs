@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use crate::model::secret::SECRET_MARKER;
+use crate::model::secret::{PLAIN_OR_SECRET_MARKER, SECRET_MARKER};
 use crate::model::{Problem, Secret};
 
 use super::document::SecretSource;
@@ -340,7 +340,7 @@ impl<'de> Deserializer<'de> for SecretAt<'_> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Mistake> {
         let Content::String(place) = &self.at.node.content else { return Err(self.at.expected("text")) };
-        if name != SECRET_MARKER {
+        if name != SECRET_MARKER && name != PLAIN_OR_SECRET_MARKER {
             return self.deserialize_any(visitor);
         }
         let secret = (self.at.decoder.secrets)(&(self.source)(place.clone()));

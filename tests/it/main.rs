@@ -3,5 +3,11 @@
 
 /// The import table, the size limits and the headers hold in every file.
 mod architecture;
+/// A throwaway Postgres cluster with the service's tables, for the suites that need one.
+mod postgres;
+/// The queue is read at a bounded cost, and what befalls the database is a metric, not a hang.
+mod queue;
+/// Alerts, runbooks and rule tests belong together.
+mod shipped_files;
 /// What is stored survives what happens to processes, files and disks.
 mod store;

@@ -322,3 +322,25 @@ async fn the_writer_starts_again_after_it_was_stopped() {
     store.put(Table::RuleAlerts, vec![document("y")], vec![]).await.expect("put");
     assert_eq!(store.documents(Table::RuleAlerts).await.expect("documents"), [document("x"), document("y")]);
 }
+
+#[tokio::test]
+async fn damage_that_shows_in_use_is_set_aside_too() {
+    let dir = tempfile::tempdir().expect("dir");
+    let open = Open::at(Some(&file(&dir))).await;
+    let many = (0..5_000).map(|n| document(&format!("{n}"))).collect();
+    open.store.put(Table::RuleAlerts, many, vec![]).await.expect("put");
+    let mut other = raw(&file(&dir)).await;
+    sqlx::raw_sql("pragma wal_checkpoint(truncate)").execute(&mut other).await.expect("checkpoint");
+    damage(&file(&dir));
+    let error = open.store.documents(Table::RuleAlerts).await.expect_err("damaged");
+    assert!(error.to_string().contains("malformed"), "{error}");
+    for _ in 0..400 {
+        if names(dir.path()).iter().any(|name| name.contains(".corrupt-")) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    open.until_up().await;
+    open.store.put(Table::RuleAlerts, vec![document("new")], vec![]).await.expect("put");
+    assert!(open.store.documents(Table::RuleAlerts).await.expect("documents").contains(&document("new")));
+}
