@@ -27,11 +27,8 @@ use super::tasks::Scope;
 use super::view::Shown;
 
 /// What one query over HTTP may use.
-const QUERY_LIMITS: crate::promql::Limits = crate::promql::Limits {
-    max_samples: 50_000_000,
-    timeout: Duration::from_secs(30),
-    lookback: RULE_LIMITS.lookback,
-};
+const QUERY_LIMITS: crate::promql::Limits =
+    crate::promql::Limits { max_samples: 50_000_000, timeout: Duration::from_secs(30), lookback: RULE_LIMITS.lookback };
 
 /// For notifications under way to be answered at the end.
 const LAST_DELIVERIES: StdDuration = StdDuration::from_millis(1_500);
@@ -115,8 +112,8 @@ impl Daemon {
             reloading: tokio::sync::Mutex::default(),
         });
         work.run(beat(&core, &work));
-        let view = Arc::new(Shown::new(Arc::clone(&core)));
-        let sources = web::Sources { clock, registry, tsdb, limits: QUERY_LIMITS, view };
+        let (history, view) = (core.history.clone(), Arc::new(Shown::new(Arc::clone(&core))));
+        let sources = web::Sources { clock, registry, tsdb, limits: QUERY_LIMITS, history, view };
         base.run(web.task(sources, base.spawner(), base.token()));
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "memsentry started");
         Ok(Self { core, address, store, work, base })
