@@ -112,7 +112,8 @@ impl Daemon {
             reloading: tokio::sync::Mutex::default(),
         });
         work.run(beat(&core, &work));
-        let (history, view) = (core.history.clone(), Arc::new(Shown::new(Arc::clone(&core))));
+        let view = Arc::new(Shown::new(Arc::clone(&core)));
+        let history = core.history.clone();
         let sources = web::Sources { clock, registry, tsdb, limits: QUERY_LIMITS, history, view };
         base.run(web.task(sources, base.spawner(), base.token()));
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "memsentry started");

@@ -1,7 +1,8 @@
-//! The daemon as the pages and the API read it: our state in the words of `web`.
+//! What only the app knows, as the pages and the API read it.
 
 use std::sync::Arc;
 
+use crate::model::secret::redact_url;
 use crate::model::task::BoxFuture;
 use crate::rules::GroupView;
 use crate::runbooks::Runbooks;
@@ -37,16 +38,16 @@ impl View for Shown {
             let applying = config.probes.iter().filter(|entry| entry.applies_to(target));
             applying.map(|entry| ProbePlan { name: entry.name().to_owned(), interval: entry.interval() }).collect()
         };
-        let target = |target: &crate::config::Target| Target {
+        let targets = config.targets.iter().map(|target| Target {
             name: target.name.clone(),
-            url: crate::model::secret::redact_url(&target.service.url),
+            url: redact_url(&target.service.url),
             probes: probes(&target.name),
-        };
-        config.targets.iter().map(target).collect()
+        });
+        targets.collect()
     }
 
     fn rule_groups(&self) -> Vec<GroupView> {
-        self.0.judge.read(|rules| rules.view())
+        self.0.judge.read(crate::rules::RuleSet::view)
     }
 
     fn runbooks(&self) -> Arc<Runbooks> {
