@@ -81,10 +81,7 @@ async fn alerts_are_listed_with_state_time_and_value() {
         alerts[0],
         json!({
             "labels": {"alertname": "QueueDepthHigh", "severity": "warning", "target": "production"},
-            "annotations": {
-                "runbook_url": "https://runbooks.example/QueueDepthHigh",
-                "summary": "214 entries wait in the queue of production",
-            },
+            "annotations": {"summary": "214 entries wait in the queue of production"},
             "state": "firing",
             "activeAt": "2026-11-23T03:01:03.000Z",
             "value": "2.14e+02",
