@@ -27,11 +27,8 @@ use super::tasks::Scope;
 use super::view::Shown;
 
 /// What one query over HTTP may use.
-const QUERY_LIMITS: crate::promql::Limits = crate::promql::Limits {
-    max_samples: 50_000_000,
-    timeout: Duration::from_secs(30),
-    lookback: RULE_LIMITS.lookback,
-};
+const QUERY_LIMITS: crate::promql::Limits =
+    crate::promql::Limits { max_samples: 50_000_000, timeout: Duration::from_secs(30), lookback: RULE_LIMITS.lookback };
 
 /// For notifications under way to be answered at the end.
 const LAST_DELIVERIES: StdDuration = StdDuration::from_millis(1_500);

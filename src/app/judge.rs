@@ -51,8 +51,7 @@ impl Judge {
         restored: RuleSet,
         interval: Duration,
     ) -> Self {
-        let state =
-            State { rules: restored, interval: interval.std(), unsaved: BTreeMap::new(), last_round: None };
+        let state = State { rules: restored, interval: interval.std(), unsaved: BTreeMap::new(), last_round: None };
         Self { clock, tsdb, store, notify, process, scraper: Mutex::new(scraper), state: Mutex::new(state) }
     }
 

@@ -44,11 +44,7 @@ impl Reloads {
     /// Nothing was loaded yet.
     #[must_use]
     pub fn new(registry: &Registry) -> Self {
-        Self {
-            last: Arc::default(),
-            success: registry.gauge(&SUCCESS),
-            success_at: registry.gauge(&SUCCESS_AT),
-        }
+        Self { last: Arc::default(), success: registry.gauge(&SUCCESS), success_at: registry.gauge(&SUCCESS_AT) }
     }
 
     /// A configuration was taken.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::model::task::BoxFuture;
 use crate::model::Labels;
+use crate::model::task::BoxFuture;
 use crate::probes::{Outcome, Step, StepExchange};
 use crate::rules;
 use crate::runbooks::Runbooks;
@@ -28,7 +28,9 @@ impl View for Shown {
         let judge = &self.0.judge;
         match judge.idle() {
             None => vec!["the rules have not been evaluated yet".to_owned()],
-            Some(idle) if idle > judge.patience() => vec![format!("the rules were last evaluated {}s ago", idle.as_secs())],
+            Some(idle) if idle > judge.patience() => {
+                vec![format!("the rules were last evaluated {}s ago", idle.as_secs())]
+            }
             Some(_) => Vec::new(),
         }
     }
@@ -81,9 +83,9 @@ impl View for Shown {
 
     fn reload(&self) -> BoxFuture<Result<(), Vec<String>>> {
         let core = Arc::clone(&self.0);
-        Box::pin(async move {
-            core.reload().await.map_err(|problems| problems.iter().map(ToString::to_string).collect())
-        })
+        Box::pin(
+            async move { core.reload().await.map_err(|problems| problems.iter().map(ToString::to_string).collect()) },
+        )
     }
 }
 

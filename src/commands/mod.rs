@@ -66,9 +66,9 @@ pub fn command_line() -> clap::Command {
 /// Runs the subcommand that the arguments name.
 #[must_use]
 pub fn dispatch(matches: &ArgMatches) -> Exit {
-    let chosen = matches.subcommand().and_then(|(name, rest)| {
-        ALL.iter().find(|command| command.name == name).map(|command| (command.run)(rest))
-    });
+    let chosen = matches
+        .subcommand()
+        .and_then(|(name, rest)| ALL.iter().find(|command| command.name == name).map(|command| (command.run)(rest)));
     chosen.unwrap_or(Exit::Input)
 }
 

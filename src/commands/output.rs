@@ -63,7 +63,8 @@ mod tests {
         problem.file = "m.yaml".into();
         problem.place = Some(Place { line: 2, column: 11 });
         let shown = excerpt(&problem, "probes:\n  - kind: roundtrp\n");
-        for part in ["m.yaml:2:11", "  - kind: roundtrp", "^^^^^^^^", "known kinds: health, roundtrip", "did you mean"] {
+        for part in ["m.yaml:2:11", "  - kind: roundtrp", "^^^^^^^^", "known kinds: health, roundtrip", "did you mean"]
+        {
             assert!(shown.contains(part), "{part} in\n{shown}");
         }
     }

@@ -82,7 +82,8 @@ async fn once(plan: Plan, arguments: &Arguments, registry: Registry, clock: Cloc
         clock,
     };
     // As configured, if it is, and with the defaults otherwise.
-    let configured = plan.config.probes.iter().find(|entry| entry.name() == arguments.kind || entry.kind == arguments.kind);
+    let configured =
+        plan.config.probes.iter().find(|entry| entry.name() == arguments.kind || entry.kind == arguments.kind);
     let mut entry = configured.cloned().unwrap_or_else(|| probes::Settings::new(&arguments.kind));
     entry.targets = None;
     probes::run_once(&entry, &target).await
@@ -114,7 +115,10 @@ fn show(outcome: &Outcome, json: bool) {
             if let Some(last) = outcome.exchanges.last() {
                 let record = &last.exchange;
                 let status = record.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
-                output::data(&format!("  {} {} · {status} · request id {}", record.method, record.path, record.request_id));
+                output::data(&format!(
+                    "  {} {} · {status} · request id {}",
+                    record.method, record.path, record.request_id
+                ));
                 output::data(&format!("  {}", record.body_excerpt));
             }
         }

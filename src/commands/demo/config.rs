@@ -83,12 +83,13 @@ fn free_address() -> Result<SocketAddr> {
 
 /// The shipped rules with every time in them divided by `speed`: `for`, intervals and ranges, not thresholds.
 fn faster(rules: &str, speed: u32) -> Result<String> {
-    let time = Regex::new(r"(?m)(?<before>^\s*(?:- )?(?:for|keep_firing_for|interval): |[\[:])(?<time>[0-9]+[a-z][0-9a-z]*)(?<after>$|[\]:])")?;
+    let time = Regex::new(
+        r"(?m)(?<before>^\s*(?:- )?(?:for|keep_firing_for|interval): |[\[:])(?<time>[0-9]+[a-z][0-9a-z]*)(?<after>$|[\]:])",
+    )?;
     let shorter = |found: &Captures<'_>| {
-        let time = found["time"].parse::<Duration>().map_or_else(
-            |_| found["time"].to_owned(),
-            |time| Duration::from(time.std() / speed).to_string(),
-        );
+        let time = found["time"]
+            .parse::<Duration>()
+            .map_or_else(|_| found["time"].to_owned(), |time| Duration::from(time.std() / speed).to_string());
         format!("{}{time}{}", &found["before"], &found["after"])
     };
     Ok(time.replace_all(rules, shorter).into_owned())

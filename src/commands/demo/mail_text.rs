@@ -7,7 +7,8 @@ pub(super) fn plain_text(mail: &Mail) -> String {
     let lower = mail.raw.to_ascii_lowercase();
     let Some(at) = lower.find("content-type: text/plain") else { return mail.raw.clone() };
     // The part's headers stand around its content type; its body follows the next empty line.
-    let head_start = mail.raw[..at].rfind("\n\n").map_or(0, |end| end + 2).max(mail.raw[..at].rfind("\n--").unwrap_or(0));
+    let head_start =
+        mail.raw[..at].rfind("\n\n").map_or(0, |end| end + 2).max(mail.raw[..at].rfind("\n--").unwrap_or(0));
     let Some(body_start) = mail.raw[at..].find("\n\n").map(|end| at + end + 2) else { return String::new() };
     let head = &lower[head_start..body_start];
     let body = mail.raw[body_start..].split("\n--").next().unwrap_or("");

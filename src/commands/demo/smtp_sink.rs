@@ -54,10 +54,13 @@ pub(super) async fn serve(listener: TcpListener, mails: mpsc::Sender<Mail>, spaw
     loop {
         if let Ok((stream, _)) = listener.accept().await {
             let mails = mails.clone();
-            spawn("smtp sink connection", Box::pin(async move {
-                // A client that breaks off is its own affair.
-                let _ = session(stream, &mails).await;
-            }));
+            spawn(
+                "smtp sink connection",
+                Box::pin(async move {
+                    // A client that breaks off is its own affair.
+                    let _ = session(stream, &mails).await;
+                }),
+            );
         }
     }
 }

@@ -116,7 +116,9 @@ impl Show<'_> {
         let interactive = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
         let mut keys = BufReader::new(tokio::io::stdin()).lines();
         if interactive {
-            output::talk("break it: w worker, a agent, d database, l latency, e errors; h heals, q ends (then Enter)\n");
+            output::talk(
+                "break it: w worker, a agent, d database, l latency, e errors; h heals, q ends (then Enter)\n",
+            );
         }
         // `--for` is a bound far away where it was not given.
         let end = end.unwrap_or_else(|| self.clock.started() + StdDuration::from_secs(365 * 86_400));
@@ -166,7 +168,8 @@ impl Show<'_> {
         let gathered = self.registry.gather();
         let successes = gathered.iter().find(|family| family.name == "chat_memory_probe_success");
         let points = successes.map(|family| family.points.as_slice()).unwrap_or_default();
-        points.len() >= 3 && points.iter().all(|point| matches!(point.value, crate::metrics::Value::Number(v) if v > 0.5))
+        points.len() >= 3
+            && points.iter().all(|point| matches!(point.value, crate::metrics::Value::Number(v) if v > 0.5))
     }
 
     fn status(&self) {

@@ -43,10 +43,8 @@ pub(super) async fn bind() -> io::Result<(TcpListener, String)> {
 
 /// Serves for ever; every body that can be read goes to `pages`, anything else is answered with 400.
 pub(super) async fn serve(listener: TcpListener, pages: mpsc::Sender<Page>) {
-    let router = Router::new()
-        .route("/notify", post(receive))
-        .layer(DefaultBodyLimit::max(4 * 1024 * 1024))
-        .with_state(pages);
+    let router =
+        Router::new().route("/notify", post(receive)).layer(DefaultBodyLimit::max(4 * 1024 * 1024)).with_state(pages);
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "webhook sink ended");
     }
