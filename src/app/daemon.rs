@@ -113,7 +113,8 @@ impl Daemon {
         });
         work.run(beat(&core, &work));
         let view = Arc::new(Shown::new(Arc::clone(&core)));
-        let sources = web::Sources { clock, registry, tsdb, limits: QUERY_LIMITS, view };
+        let history = core.history.clone();
+        let sources = web::Sources { clock, registry, tsdb, limits: QUERY_LIMITS, history, view };
         base.run(web.task(sources, base.spawner(), base.token()));
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "memsentry started");
         Ok(Self { core, address, store, work, base })

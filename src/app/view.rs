@@ -1,16 +1,12 @@
-//! The daemon as the pages and the API read it: our state in the words of `web`.
+//! What only the app knows, as the pages and the API read it.
 
 use std::sync::Arc;
 
-use crate::model::Labels;
+use crate::model::secret::redact_url;
 use crate::model::task::BoxFuture;
-use crate::probes::{Outcome, Step, StepExchange};
-use crate::rules;
+use crate::rules::GroupView;
 use crate::runbooks::Runbooks;
-use crate::web::{
-    ActiveAlert, ConfigState, Exchange, Health, ProbeHistory, ProbeStatus, Reload, Rule, RuleGroup, RuleKind, Run,
-    RunSummary, Step as ShownStep, Target, View,
-};
+use crate::web::{ConfigState, ProbePlan, Reload, Target, View};
 
 use super::daemon::Core;
 
@@ -40,31 +36,18 @@ impl View for Shown {
         let config = &generation.config;
         let probes = |target: &str| {
             let applying = config.probes.iter().filter(|entry| entry.applies_to(target));
-            applying.map(|entry| self.probe_status(target, entry.name(), entry.interval())).collect()
+            applying.map(|entry| ProbePlan { name: entry.name().to_owned(), interval: entry.interval() }).collect()
         };
-        let target = |target: &crate::config::Target| Target {
+        let targets = config.targets.iter().map(|target| Target {
             name: target.name.clone(),
-            url: crate::model::secret::redact_url(&target.service.url),
+            url: redact_url(&target.service.url),
             probes: probes(&target.name),
-        };
-        config.targets.iter().map(target).collect()
+        });
+        targets.collect()
     }
 
-    fn probe_history(&self, target: &str, probe: &str) -> Option<ProbeHistory> {
-        let generation = self.0.generation.load();
-        let config = &generation.config;
-        let known = config.targets.iter().any(|known| known.name == target)
-            && config.probes.iter().any(|entry| entry.name() == probe && entry.applies_to(target));
-        let history = &self.0.history;
-        let runs = |found: Vec<Arc<Outcome>>| found.iter().map(|outcome| run(outcome)).collect();
-        known.then(|| ProbeHistory {
-            runs: runs(history.recent(target, probe)),
-            failures: runs(history.failures(target, probe)),
-        })
-    }
-
-    fn rule_groups(&self) -> Vec<RuleGroup> {
-        self.0.judge.read(|rules| rules.view().into_iter().map(group).collect())
+    fn rule_groups(&self) -> Vec<GroupView> {
+        self.0.judge.read(crate::rules::RuleSet::view)
     }
 
     fn runbooks(&self) -> Arc<Runbooks> {
@@ -86,93 +69,5 @@ impl View for Shown {
         Box::pin(
             async move { core.reload().await.map_err(|problems| problems.iter().map(ToString::to_string).collect()) },
         )
-    }
-}
-
-impl Shown {
-    fn probe_status(&self, target: &str, probe: &str, interval: crate::model::Duration) -> ProbeStatus {
-        let last = self.0.history.recent(target, probe).first().map(|outcome| summary(outcome));
-        ProbeStatus { name: probe.to_owned(), interval, last }
-    }
-}
-
-fn summary(outcome: &Outcome) -> RunSummary {
-    let failure = outcome.failure.as_ref();
-    RunSummary {
-        at: outcome.started_at,
-        took: outcome.took,
-        failure: failure.map(|failure| (failure.reason.as_str().to_owned(), failure.message.clone())),
-    }
-}
-
-fn run(outcome: &Outcome) -> Run {
-    let step = |step: &Step| ShownStep {
-        name: step.name.to_owned(),
-        began_after: step.offset,
-        took: step.took,
-        failure: outcome.failure.as_ref().filter(|f| !step.ok && f.step == step.name).map(|f| f.message.clone()),
-    };
-    Run {
-        summary: summary(outcome),
-        steps: outcome.steps.iter().map(step).collect(),
-        exchanges: outcome.exchanges.iter().map(exchange).collect(),
-    }
-}
-
-fn exchange(of: &StepExchange) -> Exchange {
-    let record = &of.exchange;
-    let answer = record.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
-    Exchange {
-        title: format!("{}: {} {} · {answer}", of.step, record.method, record.path),
-        request: format!("{} {}\nx-request-id: {}", record.method, record.path, record.request_id),
-        answer: record.body_excerpt.clone(),
-    }
-}
-
-fn group(view: rules::GroupView) -> RuleGroup {
-    RuleGroup {
-        name: view.name,
-        file: view.file,
-        interval: view.interval,
-        limit: view.limit,
-        evaluation_time: view.evaluation_time,
-        last_evaluation: view.last_evaluation,
-        rules: view.rules.into_iter().map(rule).collect(),
-    }
-}
-
-fn rule(view: rules::RuleView) -> Rule {
-    Rule {
-        name: view.name,
-        query: view.query,
-        labels: Labels::from_pairs(view.labels),
-        health: match view.health {
-            rules::Health::Unknown => Health::Unknown,
-            rules::Health::Ok => Health::Ok,
-            rules::Health::Err => Health::Err,
-        },
-        last_error: view.last_error,
-        evaluation_time: view.evaluation_time,
-        last_evaluation: view.last_evaluation,
-        kind: match view.kind {
-            rules::RuleKind::Recording => RuleKind::Recording,
-            rules::RuleKind::Alerting { duration, keep_firing_for, annotations, alerts, .. } => RuleKind::Alerting {
-                hold: duration,
-                keep_firing_for,
-                annotations,
-                alerts: alerts.into_iter().map(alert).collect(),
-            },
-        },
-    }
-}
-
-fn alert(view: rules::AlertView) -> ActiveAlert {
-    ActiveAlert {
-        labels: view.labels,
-        annotations: view.annotations,
-        firing: view.state == rules::State::Firing,
-        active_at: view.active_at,
-        keep_firing_since: view.keep_firing_since,
-        value: view.value,
     }
 }
