@@ -187,3 +187,19 @@ async fn behind_the_pooler_a_session_is_forgotten_after_each_transaction() {
     let shown = sqlx::query("SHOW statement_timeout").fetch_one(&mut *transaction).await.unwrap();
     assert_eq!(shown.get::<String, _>(0), "4321ms");
 }
+
+#[tokio::test]
+async fn with_every_quirk_at_once_the_queue_row_still_tells_what_was_processed() {
+    let (_, said) = ended(command(&["--quirk", "no-such"])).await;
+    let names: Vec<&str> =
+        said.lines().filter_map(|line| line.strip_prefix("  ")?.split_once("  ")).map(|row| row.0).collect();
+    assert_eq!(names.len(), 16, "{said}");
+    let arguments: Vec<&str> = names.iter().flat_map(|name| ["--quirk", name]).collect();
+    let service = Service::start(&arguments).await;
+    let user = service.probe().await;
+    let chat = user.conversation().await;
+    let before = user.memory(&chat).await;
+    user.update(&chat, "My name is Ada.").await;
+    service.until("SELECT status = 'complete' FROM chat_context_queue").await;
+    assert_eq!(user.memory(&chat).await, before);
+}
