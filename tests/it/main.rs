@@ -3,14 +3,14 @@
 
 /// The import table, the size limits and the headers hold in every file.
 mod architecture;
-/// Probes tell processed from not processed, however the service departs from its contract.
-mod probes_against_the_reference;
-/// The reference service as a child process.
-mod reference;
 /// A throwaway Postgres cluster with the service's tables, for the suites that need one.
 mod postgres;
+/// Probes tell processed from not processed, however the service departs from its contract.
+mod probes_against_the_reference;
 /// The queue is read at a bounded cost, and what befalls the database is a metric, not a hang.
 mod queue;
+/// The reference service as a child process.
+mod reference;
 /// Alerts, runbooks and rule tests belong together.
 mod shipped_files;
 /// What is stored survives what happens to processes, files and disks.
