@@ -6,7 +6,7 @@ use crate::promql::display::number;
 use crate::promql::eval::block::{ABSENT, Block, Output, Row, is_present};
 use crate::promql::eval::frame::Frame;
 use crate::promql::eval::groups::{Groups, Key};
-use crate::promql::eval::{Call, Evaluator};
+use crate::promql::eval::{Call, Collector, Evaluator};
 use crate::promql::notes::for_metric;
 
 const BUCKET_LABEL: &str = "le";
@@ -144,24 +144,18 @@ pub(super) fn histogram_quantiles(
     frame: Frame,
 ) -> Result<Output, EvalError> {
     let [vector, _, wanted @ ..] = call.args else { return Ok(Output::Vector(Block::new(frame.steps))) };
-    let mut result = Block::new(frame.steps);
-    result.distinct = false;
+    let mut result = Collector::new(frame.steps);
     for q in wanted {
         let column = evaluator.scalar(q, frame)?;
         let block = quantiles(evaluator, q, vector, frame)?;
         for (number, row) in block.rows.iter().enumerate() {
-            for step in 0..frame.steps {
-                let value = block.at(number, step);
-                if is_present(value) {
-                    let labels = row.labels.with(call.text(1), &open_metrics_float(column.at(step)));
-                    let target = result.add(Row { labels, drop_name: true });
-                    result.set(target, step, value);
-                }
+            for (step, value) in block.row_values(number).iter().enumerate().filter(|(_, value)| is_present(**value)) {
+                let labels = row.labels.with(call.text(1), &open_metrics_float(column.at(step)));
+                result.put(evaluator, Row { labels, drop_name: true }, step, *value)?;
             }
         }
     }
-    // The same quantile at several steps is one series.
-    result.merge_alike(evaluator.delayed).map(Output::Vector)
+    Ok(Output::Vector(result.into_block()))
 }
 
 /// A float as OpenMetrics spells it in labels: always with a point or an exponent.
