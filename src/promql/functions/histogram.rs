@@ -36,6 +36,8 @@ pub(crate) fn warn_quantile(evaluator: &mut Evaluator<'_>, q: f64, at: usize) {
 /// The functions that only native histograms have an answer to, after evaluating their argument.
 pub(super) fn native_only(evaluator: &mut Evaluator<'_>, call: &Call<'_>, frame: Frame) -> Result<Output, EvalError> {
     evaluator.argument(call, 0, frame)?;
+    let message = format!("{} is about native histograms, which are not stored here", call.function.name);
+    evaluator.notes.info(evaluator.text, call.node.span.start, &message);
     Ok(Output::Vector(Block::new(frame.steps)))
 }
 
