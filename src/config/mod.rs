@@ -1,1 +1,210 @@
-//! To be written.
+//! The root of the configuration; each section's type lives beside the code that it configures.
+//!
+//! [`load`] reads one YAML file, resolves secrets, and answers with the whole configuration or with every
+//! mistake and its place. A loaded configuration never changes; a reload loads another.
+
+pub mod env;
+mod names;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::model::Problem;
+use crate::yaml::Document;
+use crate::{memory_api, notify, probes, queue, rules, runbooks, scrape, store, tsdb, web};
+
+/// A whole configuration file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// This memsentry's name. It marks the synthetic data, so two that watch one service need two names.
+    #[serde(default = "default_instance")]
+    pub instance: String,
+    /// The services to watch; at least one.
+    pub targets: Vec<Target>,
+    /// What is tried on them, and how often; health, retrieval and roundtrip on every target unless set.
+    #[serde(default = "default_probes")]
+    pub probes: Vec<probes::Settings>,
+    /// How often the rules' samples are taken.
+    #[serde(default)]
+    pub scrape: scrape::Settings,
+    /// How long samples are kept.
+    #[serde(default)]
+    pub tsdb: tsdb::Settings,
+    /// Where alert state and undelivered notifications are kept.
+    #[serde(default)]
+    pub store: store::Settings,
+    /// The alert rules.
+    #[serde(default)]
+    pub rules: rules::Settings,
+    /// The runbooks.
+    #[serde(default)]
+    pub runbooks: runbooks::Settings,
+    /// Pages, metrics and API.
+    #[serde(default)]
+    pub web: web::Settings,
+    /// Memsentry's own log.
+    #[serde(default)]
+    pub log: Log,
+    /// Who is told about which alerts; without it nobody is.
+    #[serde(default)]
+    pub route: Option<notify::Route>,
+    /// The destinations that routes name.
+    #[serde(default)]
+    pub receivers: Vec<notify::Receiver>,
+}
+
+/// One service to watch.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// Unique; the value of the `target` label of everything measured there.
+    pub name: String,
+    /// Its HTTP API.
+    pub service: memory_api::Settings,
+    /// Its Postgres. Without it the queue is not read, and probes follow an update through the API alone.
+    #[serde(default)]
+    pub database: Option<queue::Settings>,
+}
+
+/// How memsentry logs, on standard error.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// `text` unless set; the command line's `--log-format` wins.
+    #[serde(default)]
+    pub format: LogFormat,
+    /// `info` unless set.
+    #[serde(default)]
+    pub level: LogLevel,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One object a line, for programs.
+    Json,
+}
+
+/// The least important lines that are logged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Failures only.
+    Error,
+    /// What may need a person.
+    Warn,
+    /// What changed.
+    #[default]
+    Info,
+    /// For somebody who debugs memsentry.
+    Debug,
+}
+
+fn default_instance() -> String {
+    "memsentry".to_owned()
+}
+
+fn default_probes() -> Vec<probes::Settings> {
+    ["health", "retrieval", "roundtrip"].map(probes::Settings::new).to_vec()
+}
+
+impl Config {
+    /// Who is told, as one section.
+    #[must_use]
+    pub fn notify(&self) -> notify::Settings {
+        notify::Settings { route: self.route.clone(), receivers: self.receivers.clone() }
+    }
+
+    /// Where a person finds this memsentry's pages: `web.external_url`, or else what it listens on.
+    #[must_use]
+    pub fn external_url(&self) -> String {
+        // A section with a bad address was refused when it was loaded.
+        self.web.address().map_or_else(String::new, |address| self.web.base_url(address))
+    }
+
+    /// Puts relative paths below the configuration's folder.
+    fn resolve_paths(&mut self, folder: &Path) {
+        for target in &mut self.targets {
+            if let Some(file) = &mut target.service.ca_file {
+                *file = folder.join(&file);
+            }
+        }
+        if let Some(dir) = &mut self.runbooks.dir {
+            *dir = folder.join(&dir);
+        }
+        let default =
+            || env::var("STATE_DIRECTORY").map_or_else(|| folder.to_path_buf(), PathBuf::from).join("memsentry.db");
+        self.store.path = Some(self.store.path.take().map_or_else(default, |path| folder.join(path)));
+    }
+
+    /// What is wrong beyond the form of each value.
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = names::problems(self);
+        for (index, target) in self.targets.iter().enumerate() {
+            let at = format!("targets[{index}]");
+            let service = target.service.problems().into_iter().map(|p| p.below("service"));
+            let database = target.database.iter().flat_map(queue::Settings::problems).map(|p| p.below("database"));
+            problems.extend(service.chain(database).map(|problem| problem.below(&at)));
+        }
+        let targets: Vec<&str> = self.targets.iter().map(|target| target.name.as_str()).collect();
+        problems.extend(probes::problems(&self.probes, &targets).into_iter().map(|problem| problem.below("probes")));
+        let sections = [
+            ("scrape", self.scrape.problems()),
+            ("tsdb", self.tsdb.problems()),
+            ("rules", self.rules.problems()),
+            ("web", self.web.problems()),
+            ("", self.notify().problems()),
+        ];
+        for (name, found) in sections {
+            problems.extend(found.into_iter().map(|problem| problem.below(name)));
+        }
+        problems
+    }
+}
+
+/// A configuration with the text it came from.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// The file's folder, to which its relative paths refer.
+    pub folder: PathBuf,
+    /// The text, to find the place of what turns out wrong later.
+    pub document: Document,
+}
+
+/// Reads the file at `path`.
+///
+/// # Errors
+/// Every mistake, with file, line and column; or that the file cannot be read.
+pub fn load(path: &Path) -> Result<Loaded, Vec<Problem>> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let mut problem = Problem::at("", format!("cannot be read: {error}"));
+        problem = problem.hint("name the configuration with --config, or start from memsentry.example.yaml");
+        problem.file.clone_from(&name);
+        vec![problem]
+    })?;
+    let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+    let (config, document) = parse(&name, &text, &folder)?;
+    Ok(Loaded { config, folder, document })
+}
+
+/// Reads a configuration from `text`; `name` is the file's name for messages, `folder` the place to which
+/// relative paths refer.
+///
+/// # Errors
+/// Every mistake, with file, line and column.
+pub fn parse(name: &str, text: &str, folder: &Path) -> Result<(Config, Document), Vec<Problem>> {
+    let document = Document::parse(name, text)?;
+    let mut config: Config = document.decode_with(&|source| env::secret(source, folder))?;
+    config.resolve_paths(folder);
+    let problems = config.problems();
+    if problems.is_empty() { Ok((config, document)) } else { Err(document.placed(problems)) }
+}

@@ -64,3 +64,17 @@ pub fn flatten(families: &[Family], mut each: impl FnMut(Labels, f64)) {
         }
     }
 }
+
+/// Calls `each` with the values that [`flatten`] gives for one point, in the same order.
+#[allow(clippy::cast_precision_loss)] // as above
+pub fn flatten_values(value: &Value, mut each: impl FnMut(f64)) {
+    match value {
+        Value::Number(value) => each(*value),
+        Value::Histogram { buckets, sum, count } => {
+            buckets.iter().for_each(|(_, cumulative)| each(*cumulative as f64));
+            each(*count as f64);
+            each(*sum);
+            each(*count as f64);
+        }
+    }
+}

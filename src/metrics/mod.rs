@@ -12,5 +12,5 @@ mod registry;
 
 pub use definition::{Definition, Kind, buckets};
 pub use exposition::{CONTENT_TYPE, write_text};
-pub use family::{Family, Point, Value, flatten};
+pub use family::{Family, Point, Value, flatten, flatten_values};
 pub use registry::{Counter, Gauge, Histogram, Registry, Snapshot};

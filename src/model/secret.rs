@@ -36,6 +36,10 @@ impl std::fmt::Debug for Secret {
 /// environment or a credential, so that a secret never stands in a configuration file.
 pub const SECRET_MARKER: &str = "$memsentry::secret";
 
+/// The name under which a value that is a secret only for some, such as a webhook's URL, asks for its value:
+/// it may stand in the file, or be given like a [`Secret`].
+pub const PLAIN_OR_SECRET_MARKER: &str = "$memsentry::plain_or_secret";
+
 impl<'de> serde::Deserialize<'de> for Secret {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Value;

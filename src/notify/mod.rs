@@ -1,1 +1,34 @@
-//! To be written.
+//! Who is told, when, once.
+//!
+//! Alerts come in, are merged (`alerts`), routed (`route`), grouped (`group`), compared with what was told
+//! (`dedup`) and become messages (`decide`, `message`). All of that is the pure [`Dispatcher`]. [`Notify`] is
+//! its edge: it keeps a decision and its deliveries in one transaction and hands them to the outbox, which
+//! delivers each at least once through a notifier, with a stable key.
+
+mod alerts;
+mod decide;
+mod dedup;
+mod dispatcher;
+mod group;
+pub mod message;
+mod metrics;
+pub mod notifiers;
+mod outbox;
+mod queue;
+mod reason;
+mod route;
+mod service;
+mod settings;
+
+#[cfg(test)]
+mod scenarios;
+
+pub use decide::Decision;
+pub use dispatcher::{Changes, Counts, Dispatcher, Restored};
+pub use message::Notification;
+pub use metrics::DEFINITIONS;
+pub use outbox::Outbox;
+pub use reason::Reason;
+pub use route::Plan;
+pub use service::{Notify, Prepared};
+pub use settings::{Receiver, Route, Settings};

@@ -1,1 +1,49 @@
-//! To be written.
+//! What people and tools see of the daemon: pages, health, `/metrics`, and the HTTP API of Prometheus.
+//!
+//! Reads only; the one thing it can cause is a reload. [`routes`] holds the table of everything that it answers.
+//! What only the app knows (rules, configuration) comes through [`View`], which the app
+//! implements. [`server`] accepts: bounded connections, no client holds one for long without making progress.
+
+mod api;
+mod health;
+pub mod metrics;
+mod numbers;
+mod pages;
+pub mod routes;
+mod server;
+mod settings;
+mod stall;
+mod view;
+
+use std::sync::Arc;
+
+use crate::metrics::Registry;
+use crate::model::Clock;
+use crate::probes::History;
+use crate::promql::Limits;
+use crate::tsdb::Tsdb;
+
+pub use metrics::DEFINITIONS;
+pub use server::{BindError, Web};
+pub use settings::Settings;
+pub use view::{ConfigState, ProbePlan, Reload, Target, View};
+
+/// What the handlers read from.
+#[derive(Clone)]
+pub struct Sources {
+    /// Tells the time of pages and of queries that name none.
+    pub clock: Clock,
+    /// What `/metrics` shows.
+    pub registry: Registry,
+    /// What queries read.
+    pub tsdb: Tsdb,
+    /// What one query may use; a request may ask for less.
+    pub limits: Limits,
+    /// The last runs of every probe.
+    pub history: History,
+    /// Everything else.
+    pub view: Arc<dyn View>,
+}
+
+#[cfg(test)]
+mod tests;

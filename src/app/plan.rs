@@ -1,0 +1,64 @@
+//! Everything that the files of a configuration say, read and checked before any of it is put into force.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::config::{self, Config};
+use crate::memory_api::Client;
+use crate::metrics::Registry;
+use crate::model::{Clock, Problem};
+use crate::notify;
+use crate::rules::RuleSet;
+use crate::runbooks::Runbooks;
+
+/// A configuration with what its files hold; nothing can fail any more when it is put into force.
+pub struct Plan {
+    /// The configuration.
+    pub config: Config,
+    /// Its file, as the user named it.
+    pub file: PathBuf,
+    /// The rules, without state.
+    pub rules: RuleSet,
+    /// The runbooks.
+    pub runbooks: Arc<Runbooks>,
+    /// Receivers and route.
+    pub notify: notify::Prepared,
+    /// A client for each target, in their order.
+    pub clients: Vec<Client>,
+}
+
+impl Plan {
+    /// Reads the file at `path` and every file that it names.
+    ///
+    /// # Errors
+    /// Every mistake of every file, with its place. Mistakes of the configuration's form come alone, because
+    /// what it names is not known then.
+    pub fn load(path: &Path, registry: &Registry, clock: &Clock) -> Result<Self, Vec<Problem>> {
+        let config::Loaded { config, folder, document } = config::load(path)?;
+        let mut problems = Vec::new();
+        let mut wrong = |found: Vec<Problem>| problems.extend(found);
+
+        let external_url = config.external_url();
+        let rules = RuleSet::load(&config.rules, &folder, &external_url, registry).map_err(&mut wrong).ok();
+        let runbooks = Runbooks::load(config.runbooks.dir.as_deref()).map_err(&mut wrong).ok().map(Arc::new);
+        let runbooks = runbooks.unwrap_or_default();
+        let notify = notify::Prepared::new(&config.notify(), &external_url, Arc::clone(&runbooks))
+            .map_err(|found| wrong(document.placed(found)))
+            .ok();
+        let mut clients = Vec::new();
+        for (index, target) in config.targets.iter().enumerate() {
+            match Client::new(&target.name, &target.service, registry, clock.clone()) {
+                Ok(client) => clients.push(client),
+                Err(problem) => {
+                    wrong(document.placed(vec![problem.below(&format!("targets[{index}].service"))]));
+                }
+            }
+        }
+        match (rules, notify) {
+            (Some(rules), Some(notify)) if problems.is_empty() => {
+                Ok(Self { config, file: path.to_owned(), rules, runbooks, notify, clients })
+            }
+            _ => Err(problems),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The two streams of a terminal, and how problems look there. The only file of the commands that prints.
+
+use std::io::Write;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+use crate::model::Problem;
+
+/// A line of data on standard output. A reader that went away, such as `head`, is no failure of ours.
+pub(super) fn data(line: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+/// A line of talk on standard error.
+pub(super) fn talk(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", line.trim_end());
+}
+
+/// Problems on standard error, each with an excerpt of the file it is in, where that can be read.
+pub(super) fn problems(problems: &[Problem]) {
+    for problem in problems {
+        match problem.place.and_then(|_| std::fs::read_to_string(&problem.file).ok()) {
+            Some(text) => talk(&excerpt(problem, &text)),
+            None => talk(&format!("error: {problem}")),
+        }
+    }
+}
+
+/// One problem with the line it is about, a caret under it, what was allowed and what to do.
+pub(super) fn excerpt(problem: &Problem, text: &str) -> String {
+    let Some(place) = problem.place else { return format!("error: {problem}") };
+    let start: usize = text.split_inclusive('\n').take(place.line - 1).map(str::len).sum();
+    let line = text.get(start..).unwrap_or("").lines().next().unwrap_or("");
+    let offset: usize = line.chars().take(place.column - 1).map(char::len_utf8).sum();
+    let rest = line.get(offset..).unwrap_or("").trim_end();
+    let length = rest.split(" #").next().unwrap_or(rest).len().max(usize::from(!rest.is_empty()));
+    let title = if problem.path.is_empty() {
+        problem.message.clone()
+    } else {
+        format!("{}: {}", problem.path, problem.message)
+    };
+    let at = start + offset;
+    let snippet = Snippet::source(text)
+        .path(problem.file.as_str())
+        .annotation(AnnotationKind::Primary.span(at..(at + length).min(text.len())));
+    let notes = problem.notes.iter().map(|note| Level::NOTE.message(note.as_str()));
+    let hints = problem.hint.iter().map(|hint| Level::HELP.message(hint.as_str()));
+    let group = Group::with_title(Level::ERROR.primary_title(title.as_str())).element(snippet);
+    let group = group.elements(notes).elements(hints);
+    Renderer::plain().render(&[group])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Place;
+
+    #[test]
+    fn an_excerpt_shows_the_line_the_place_and_the_way_out() {
+        let mut problem = Problem::at("probes[0].kind", "unknown probe kind \"roundtrp\"")
+            .note("known kinds: health, roundtrip")
+            .hint("did you mean \"roundtrip\"?");
+        problem.file = "m.yaml".into();
+        problem.place = Some(Place { line: 2, column: 11 });
+        let shown = excerpt(&problem, "probes:\n  - kind: roundtrp\n");
+        for part in ["m.yaml:2:11", "  - kind: roundtrp", "^^^^^^^^", "known kinds: health, roundtrip", "did you mean"]
+        {
+            assert!(shown.contains(part), "{part} in\n{shown}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Groups: alerts told together, and when.
+//!
+//! A group is born with its first alert, is looked at `group_wait` later and then at every `group_interval`,
+//! and dies when its last alert is over and told. Its birth dates one life of it, which threads messages.
+
+use std::collections::BTreeSet;
+use std::time::Duration as StdDuration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Fingerprint, Labels, Timestamp};
+
+use super::route::PlannedRoute;
+
+/// What tells groups apart.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(super) struct GroupId {
+    pub receiver: String,
+    /// As Alertmanager writes it, `{}:{alertname="x"}`.
+    pub key: String,
+}
+
+impl GroupId {
+    pub fn new(route: &PlannedRoute, labels: &Labels) -> Self {
+        Self { receiver: route.receiver.clone(), key: format!("{}:{labels}", route.path) }
+    }
+
+    /// The key of what a notifier was told about this group, in the notification log.
+    pub fn log_key(&self, notifier: &str) -> String {
+        format!("{}\n{}\n{notifier}", self.key, self.receiver)
+    }
+}
+
+/// Alerts told together.
+#[derive(Debug, Clone)]
+pub(super) struct Group {
+    /// Which route it follows; `None` once no route leads to its receiver: then only what is over is told.
+    pub route: Option<usize>,
+    pub path: String,
+    pub labels: Labels,
+    pub members: BTreeSet<Fingerprint>,
+    pub created_at: Timestamp,
+    /// The next regular look.
+    pub next_flush: Timestamp,
+    /// The next look because a repeat is due, if anything was told.
+    pub repeat_at: Option<Timestamp>,
+}
+
+/// What is stored of a group; its members follow from the alerts.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    id: GroupId,
+    path: String,
+    labels: Labels,
+    created_at: Timestamp,
+}
+
+impl Group {
+    pub fn new(route: usize, planned: &PlannedRoute, labels: Labels, at: Timestamp) -> Self {
+        Self {
+            route: Some(route),
+            path: planned.path.clone(),
+            labels,
+            members: BTreeSet::new(),
+            created_at: at,
+            next_flush: at + planned.group_wait,
+            repeat_at: None,
+        }
+    }
+
+    /// When it wants to be looked at.
+    pub fn due_at(&self) -> Timestamp {
+        self.repeat_at.map_or(self.next_flush, |repeat| repeat.min(self.next_flush))
+    }
+
+    /// Moves the regular look behind `at`, on the same grid.
+    pub fn advance(&mut self, interval: StdDuration, at: Timestamp) {
+        if self.next_flush <= at {
+            let step = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX).max(1);
+            let missed = (at.millis() - self.next_flush.millis()) / step;
+            self.next_flush = Timestamp::from_millis(
+                self.next_flush.millis().saturating_add(step.saturating_mul(missed.saturating_add(1))),
+            );
+        }
+    }
+
+    /// The body to store.
+    pub fn stored(&self, id: &GroupId) -> Option<String> {
+        let (path, labels) = (self.path.clone(), self.labels.clone());
+        serde_json::to_string(&Stored { id: id.clone(), path, labels, created_at: self.created_at }).ok()
+    }
+
+    /// The group that was stored, without members. Its looks go on as if there had been no restart.
+    pub fn restored(body: &str) -> Option<(GroupId, Self)> {
+        let Stored { id, path, labels, created_at } = serde_json::from_str(body).ok()?;
+        let members = BTreeSet::new();
+        Some((id, Self { route: None, path, labels, members, created_at, next_flush: created_at, repeat_at: None }))
+    }
+
+    /// Whether an alert with these labels could have been put here.
+    pub fn covers(&self, alert: &Labels) -> bool {
+        self.labels.iter().all(|(name, value)| alert.get(name) == Some(value))
+    }
+}

@@ -1,0 +1,106 @@
+//! What is measured about telling people.
+
+use crate::metrics::{Counter, Definition, Gauge, Histogram, Kind, Registry, buckets};
+
+use super::notifiers::FailureReason;
+
+/// Attempts.
+pub static ATTEMPTS: Definition = Definition {
+    name: "memsentry_notifications_total",
+    help: "Attempts to deliver a notification.",
+    kind: Kind::Counter,
+    labels: &["receiver", "notifier"],
+};
+
+/// Failed attempts.
+pub static FAILURES: Definition = Definition {
+    name: "memsentry_notification_failures_total",
+    help: "Attempts to deliver a notification that failed, by reason.",
+    kind: Kind::Counter,
+    labels: &["receiver", "notifier", "reason"],
+};
+
+/// Messages given up.
+pub static DROPPED: Definition = Definition {
+    name: "memsentry_notifications_dropped_total",
+    help: "Notifications given up for good: refused by the receiver, too old, or pushed out of a full outbox.",
+    kind: Kind::Counter,
+    labels: &["receiver", "notifier"],
+};
+
+/// Time of one attempt.
+pub static DURATION: Definition = Definition {
+    name: "memsentry_notification_duration_seconds",
+    help: "Time one attempt to deliver a notification took.",
+    kind: Kind::Histogram(buckets::REQUEST),
+    labels: &["notifier"],
+};
+
+/// Messages waiting.
+pub static OUTBOX_ENTRIES: Definition = Definition {
+    name: "memsentry_outbox_entries",
+    help: "Notifications that wait for their receiver's answer.",
+    kind: Kind::Gauge,
+    labels: &[],
+};
+
+/// Age of the oldest.
+pub static OUTBOX_OLDEST: Definition = Definition {
+    name: "memsentry_outbox_oldest_age_seconds",
+    help: "Age of the oldest notification that waits, 0 if none does.",
+    kind: Kind::Gauge,
+    labels: &[],
+};
+
+/// Alerts by state.
+pub static ALERTS: Definition = Definition {
+    name: "memsentry_alerts",
+    help: "Alerts the dispatcher knows, by state; resolved ones until they are told.",
+    kind: Kind::Gauge,
+    labels: &["state"],
+};
+
+/// Everything this module exposes.
+pub static DEFINITIONS: &[&Definition] =
+    &[&ATTEMPTS, &FAILURES, &DROPPED, &DURATION, &OUTBOX_ENTRIES, &OUTBOX_OLDEST, &ALERTS];
+
+/// Handles on all of them.
+#[derive(Clone)]
+pub(super) struct Metrics {
+    pub attempts: Counter,
+    pub failures: Counter,
+    pub dropped: Counter,
+    pub duration: Histogram,
+    pub entries: Gauge,
+    pub oldest: Gauge,
+    pub alerts: Gauge,
+}
+
+impl Metrics {
+    pub fn new(registry: &Registry) -> Self {
+        let metrics = Self {
+            attempts: registry.counter(&ATTEMPTS),
+            failures: registry.counter(&FAILURES),
+            dropped: registry.counter(&DROPPED),
+            duration: registry.histogram(&DURATION),
+            entries: registry.gauge(&OUTBOX_ENTRIES),
+            oldest: registry.gauge(&OUTBOX_OLDEST),
+            alerts: registry.gauge(&ALERTS),
+        };
+        metrics.entries.with_label_values::<&str>(&[]).set(0.0);
+        metrics.oldest.with_label_values::<&str>(&[]).set(0.0);
+        for state in ["firing", "resolved"] {
+            metrics.alerts.with_label_values(&[state]).set(0.0);
+        }
+        metrics
+    }
+
+    /// Starts the series of a notifier at 0.
+    pub fn start(&self, receiver: &str, notifier: &str) {
+        self.attempts.with_label_values(&[receiver, notifier]).inc_by(0.0);
+        self.dropped.with_label_values(&[receiver, notifier]).inc_by(0.0);
+        for reason in FailureReason::ALL {
+            self.failures.with_label_values(&[receiver, notifier, reason.as_str()]).inc_by(0.0);
+        }
+    }
+}

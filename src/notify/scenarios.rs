@@ -1,0 +1,260 @@
+//! Scenarios, text in and text out: what comes in, and exactly what is told, when, and why.
+//!
+//! Each line is a time and an event. `fire`, `resolve` and `restart` are done to the dispatcher; every
+//! `send` line must come out, in order and at that time, and nothing else. Alerts are confirmed every 15 s,
+//! as rules do. A crash loses whatever was not committed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration as StdDuration;
+
+use crate::model::{Alert, AlertStatus, Duration, Labels, Timestamp};
+use crate::store::{Document, NotificationLogRow, OutboxRow};
+
+use super::message::Notification;
+use super::route::Plan;
+use super::settings::Settings;
+use super::{Dispatcher, Reason};
+
+mod model;
+mod stories;
+
+/// How often the rules report.
+const ROUND: StdDuration = StdDuration::from_secs(15);
+/// For how long a report is good.
+const VALID: StdDuration = StdDuration::from_secs(60);
+
+/// What would be on disk.
+#[derive(Debug, Default, Clone)]
+struct Disk {
+    documents: BTreeMap<String, String>,
+    log: BTreeMap<String, NotificationLogRow>,
+    outbox: Vec<OutboxRow>,
+}
+
+/// One message as it was committed.
+#[derive(Debug, Clone)]
+struct Sent {
+    at: Timestamp,
+    notifier: String,
+    message: Notification,
+}
+
+impl Sent {
+    /// Values of the label `a` of the alerts with this status, sorted.
+    fn names(&self, status: AlertStatus) -> Vec<String> {
+        let alerts = self.message.alerts.iter().filter(|alert| alert.status == status);
+        alerts.map(|alert| alert.labels.get("a").unwrap_or("?").to_owned()).collect()
+    }
+}
+
+/// Rules, dispatcher and disk without the time between them.
+struct World {
+    settings: Settings,
+    dispatcher: Dispatcher,
+    disk: Disk,
+    now: Timestamp,
+    next_round: Timestamp,
+    firing: BTreeMap<String, Timestamp>,
+    resolved: BTreeMap<String, (Timestamp, Timestamp)>,
+    rules_run: bool,
+    sent: Vec<Sent>,
+}
+
+fn settings(yaml: &str) -> Settings {
+    let settings: Settings = serde_yaml::from_str(yaml).expect("valid YAML");
+    assert!(settings.problems().is_empty(), "{:?}", settings.problems());
+    settings
+}
+
+fn alert(name: &str, starts: Timestamp, ends: Option<Timestamp>, at: Timestamp) -> Alert {
+    let mut labels = vec![("alertname".to_owned(), "X".to_owned()), ("a".to_owned(), name.to_owned())];
+    if let Some((group, _)) = name.split_once('-') {
+        labels.push(("g".to_owned(), group.to_owned()));
+    }
+    Alert {
+        labels: Labels::from_pairs(labels),
+        annotations: BTreeMap::new(),
+        starts_at: starts,
+        ends_at: ends,
+        valid_until: at + VALID,
+        generator_url: String::new(),
+        value: 1.0,
+    }
+}
+
+impl World {
+    fn new(yaml: &str) -> Self {
+        let settings = settings(yaml);
+        let now = Timestamp::from_millis(1_800_000_000_000);
+        let mut dispatcher = Dispatcher::new(Plan::new(&settings, "", std::sync::Arc::default()));
+        dispatcher.restore(&[], Vec::new(), now);
+        Self {
+            settings,
+            dispatcher,
+            disk: Disk::default(),
+            now,
+            next_round: now,
+            firing: BTreeMap::new(),
+            resolved: BTreeMap::new(),
+            rules_run: true,
+            sent: Vec::new(),
+        }
+    }
+
+    fn fire(&mut self, name: &str) {
+        self.resolved.remove(name);
+        self.firing.entry(name.to_owned()).or_insert(self.now);
+        self.round();
+    }
+
+    fn resolve(&mut self, name: &str) {
+        if let Some(start) = self.firing.remove(name) {
+            self.resolved.insert(name.to_owned(), (start, self.now));
+        }
+        self.round();
+    }
+
+    /// The rules report: all that fires, and for 15 minutes all that is over.
+    fn round(&mut self) {
+        let now = self.now;
+        self.resolved.retain(|_, (_, end)| now.since(*end) < StdDuration::from_secs(900));
+        let firing = self.firing.iter().map(|(name, start)| alert(name, *start, None, now));
+        let resolved = self.resolved.iter().map(|(name, (start, end))| alert(name, *start, Some(*end), now));
+        let reports: Vec<Alert> = firing.chain(resolved).collect();
+        self.dispatcher.observe(&reports, now);
+    }
+
+    fn save(&mut self) {
+        let changes = self.dispatcher.changes();
+        for document in changes.set {
+            self.disk.documents.insert(document.key, document.body);
+        }
+        for key in changes.remove {
+            self.disk.documents.remove(&key);
+        }
+    }
+
+    /// Decides and commits all that is due.
+    fn flush(&mut self) {
+        self.save();
+        for decision in self.dispatcher.decide(self.now) {
+            self.commit(&decision);
+            self.dispatcher.committed(&[decision.id]);
+        }
+        self.save();
+    }
+
+    fn commit(&mut self, decision: &super::Decision) {
+        for row in &decision.log {
+            self.disk.log.insert(row.key.clone(), row.clone());
+        }
+        for row in &decision.deliveries {
+            assert!(self.disk.outbox.iter().all(|other| other.id != row.id), "key used twice: {row:?}");
+            self.disk.outbox.push(row.clone());
+            let message: Notification = serde_json::from_str(&row.body).expect("a message");
+            self.sent.push(Sent { at: self.now, notifier: row.notifier.clone(), message });
+        }
+    }
+
+    /// The process dies and another starts; only the disk survives. The rules keep their own state.
+    fn restart(&mut self) {
+        self.dispatcher = Dispatcher::new(Plan::new(&self.settings, "", std::sync::Arc::default()));
+        let document = |(key, body): (&String, &String)| Document { key: key.clone(), body: body.clone() };
+        let documents: Vec<Document> = self.disk.documents.iter().map(document).collect();
+        let log = self.disk.log.values().cloned().collect();
+        let restored = self.dispatcher.restore(&documents, log, self.now);
+        assert_eq!(restored.unreadable, 0);
+    }
+
+    fn reload(&mut self, yaml: &str) {
+        self.settings = settings(yaml);
+        let plan = Plan::new(&self.settings, "", std::sync::Arc::default());
+        self.dispatcher.reconfigure(plan, self.now);
+    }
+
+    /// Lets time pass, round by round and look by look.
+    fn run_until(&mut self, end: Timestamp) {
+        loop {
+            let due = self.dispatcher.next_due().filter(|due| *due > self.now);
+            let due = due.or_else(|| self.dispatcher.next_due().map(|_| self.now + StdDuration::from_millis(1)));
+            let round = if self.rules_run { self.next_round } else { Timestamp::from_millis(i64::MAX) };
+            let next = due.map_or(round, |due| due.min(round)).max(self.now);
+            if next > end {
+                self.now = end;
+                return;
+            }
+            self.now = next;
+            if next >= round {
+                self.round();
+                self.next_round = self.now + ROUND;
+            }
+            self.flush();
+        }
+    }
+}
+
+/// `0s`, `5m30s` after the beginning.
+fn offset(text: &str) -> StdDuration {
+    text.parse::<Duration>().unwrap_or_else(|error| panic!("{text}: {error}")).std()
+}
+
+/// Runs a story under the settings; every `send` line must be what happens.
+fn check_with(yaml: &str, story: &str) {
+    let mut world = World::new(yaml);
+    let start = world.now;
+    let mut expected = Vec::new();
+    for line in story.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let at = start + offset(words[0]);
+        if words[1] == "send" {
+            expected.push(words.join(" "));
+            continue;
+        }
+        world.run_until(at);
+        match words[1] {
+            "fire" => words[2..].iter().for_each(|name| world.fire(name)),
+            "resolve" => words[2..].iter().for_each(|name| world.resolve(name)),
+            "restart" => world.restart(),
+            "rules" => world.rules_run = words[2] == "on",
+            "reload" => world.reload(line.split_once("reload").expect("settings").1),
+            "end" => {}
+            other => panic!("unknown event {other}"),
+        }
+        world.flush();
+        // Rules that stand still report nothing by themselves.
+        world.next_round = world.next_round.max(world.now);
+    }
+    let line = |sent: &Sent| {
+        let at = Duration::from(sent.at.since(start));
+        let mut line = format!("{at} send {} {}", sent.notifier, sent.message.reason.as_str());
+        line.push_str(&sent.names(AlertStatus::Firing).iter().map(|name| format!(" {name}")).collect::<String>());
+        line.push_str(
+            &sent.names(AlertStatus::Resolved).iter().map(|name| format!(" {name}(over)")).collect::<String>(),
+        );
+        line
+    };
+    let happened: Vec<String> = world.sent.iter().map(line).collect();
+    let short = |line: &String| line.replace("webhook[0] ", "");
+    assert_eq!(happened.iter().map(short).collect::<Vec<_>>(), expected, "happened on the left, expected on the right");
+}
+
+/// One webhook, grouped by name, Alertmanager's defaults.
+const USUAL: &str = "{route: {receiver: a}, receivers: [{name: a, webhook_configs: [{url: 'http://a'}]}]}";
+
+fn check(story: &str) {
+    check_with(USUAL, story);
+}
+
+/// Which label values a notifier believes to fire, from what it was told.
+fn believed(sent: &[Sent], notifier: &str) -> BTreeSet<String> {
+    let mut firing: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for sent in sent.iter().filter(|sent| sent.notifier == notifier) {
+        firing.insert(&sent.message.group_key, sent.names(AlertStatus::Firing).into_iter().collect());
+    }
+    firing.into_values().flatten().collect()
+}
+
+/// Whether a message is one that nothing but the clock asked for.
+fn is_repeat(sent: &Sent) -> bool {
+    sent.message.reason == Reason::Repeat
+}

@@ -1,0 +1,250 @@
+//! A group: rules that are evaluated together, one after the other, at one instant.
+//!
+//! A later rule sees what an earlier one recorded at the same instant. Groups know nothing of each other and
+//! are spread over their interval by a hash of their names, which stays the same across restarts.
+
+use std::collections::BTreeMap;
+use std::time::Duration as StdDuration;
+
+use sha2::{Digest, Sha256};
+
+use crate::model::{Alert, Duration, Labels, STALE_MARKER, Stopwatch, Timestamp};
+use crate::promql::{self, Limits, Value};
+use crate::tsdb::Tsdb;
+
+use super::alerting::{Active, Phase};
+use super::evaluation::{Evaluation, RuleFailure};
+use super::file::GroupSpec;
+use super::metrics::Metrics;
+use super::rule::{Kind, Round, Rule};
+use super::text;
+use super::view::{self, GroupView};
+use super::{restore, set::Options};
+
+/// How many of its intervals a firing alert counts as firing if nobody says so again.
+const VALID_INTERVALS: u32 = 4;
+
+/// A rule group with the state of its rules.
+#[derive(Clone)]
+pub struct Group {
+    pub(super) name: String,
+    pub(super) file: String,
+    pub(super) interval: Duration,
+    pub(super) query_offset: Duration,
+    pub(super) limit: usize,
+    pub(super) rules: Vec<Rule>,
+    pub(super) evaluation_time: StdDuration,
+    pub(super) last_evaluation: Option<Timestamp>,
+    /// Series of rules that are gone, to be ended at the next evaluation.
+    pub(super) ended: Vec<Labels>,
+    /// Whether the store holds a document that says when this group was last evaluated.
+    noted: bool,
+    outlet: Outlet,
+    metrics: Metrics,
+}
+
+/// What every alert gets on its way out.
+#[derive(Debug, Clone)]
+pub(super) struct Outlet {
+    pub(super) external_labels: Labels,
+    pub(super) external_url: String,
+}
+
+impl Outlet {
+    /// The alert as it is handed on; `None` while it is pending.
+    pub(super) fn alert(
+        &self,
+        labels: &Labels,
+        active: &Active,
+        expression: &str,
+        at: Timestamp,
+        valid_until: Timestamp,
+    ) -> Option<Alert> {
+        let ends_at = match active.phase {
+            Phase::Pending => return None,
+            Phase::Firing => None,
+            Phase::Resolved => Some(active.resolved_at.unwrap_or(at)),
+        };
+        // Of a repeated name the last stays, so the alert's own label wins.
+        let labels: Labels = self.external_labels.iter().chain(labels.iter()).collect();
+        let mut annotations = active.annotations.clone();
+        let name = labels.get(crate::model::labels::ALERT_NAME).unwrap_or("").to_owned();
+        annotations.entry("runbook_url".into()).or_insert_with(|| format!("{}/runbooks/{name}", self.external_url));
+        let query = crate::template::escape_query(expression.trim());
+        Some(Alert {
+            labels,
+            annotations,
+            starts_at: active.fired_at.unwrap_or(active.active_at),
+            ends_at,
+            valid_until,
+            generator_url: format!("{}/graph?g0.expr={query}&g0.tab=1", self.external_url),
+            value: active.value,
+        })
+    }
+}
+
+impl Group {
+    pub(super) fn new(spec: GroupSpec, options: &Options, metrics: &Metrics) -> Self {
+        metrics.begin(&spec.name);
+        Self {
+            name: spec.name,
+            file: spec.file,
+            interval: spec.interval.unwrap_or(options.evaluation_interval),
+            query_offset: spec.query_offset,
+            limit: spec.limit,
+            rules: spec.rules.into_iter().map(Rule::new).collect(),
+            evaluation_time: StdDuration::ZERO,
+            last_evaluation: None,
+            ended: Vec::new(),
+            noted: false,
+            outlet: options.outlet(),
+            metrics: metrics.clone(),
+        }
+    }
+
+    /// Its name, unique in its file.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Time between evaluations.
+    #[must_use]
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// As the API shows it.
+    #[must_use]
+    pub fn view(&self) -> GroupView {
+        view::group(self)
+    }
+
+    /// Whether an evaluation is due at `at`: the first time, then once in each of its slots. Slots are one
+    /// interval long and begin at an offset of the group's own.
+    #[must_use]
+    pub fn is_due(&self, at: Timestamp) -> bool {
+        // Unequal, not later: a clock that is set back must not stop the group.
+        self.last_evaluation.is_none_or(|last| self.slot(last) != self.slot(at))
+    }
+
+    /// When the slot after that of `at` begins.
+    #[must_use]
+    pub fn next_due(&self, at: Timestamp) -> Timestamp {
+        let next = self.slot(at).saturating_add(1).saturating_mul(self.interval_millis());
+        Timestamp::from_millis(next.saturating_add(self.offset_millis()))
+    }
+
+    fn interval_millis(&self) -> i64 {
+        i64::try_from(self.interval.std().as_millis()).unwrap_or(i64::MAX).max(1)
+    }
+
+    fn offset_millis(&self) -> i64 {
+        let hash = Sha256::digest(format!("{};{}", self.file, self.name));
+        let number = hash.iter().take(7).fold(0_i64, |number, byte| (number << 8) | i64::from(*byte));
+        number % self.interval_millis()
+    }
+
+    fn slot(&self, at: Timestamp) -> i64 {
+        at.millis().saturating_sub(self.offset_millis()).div_euclid(self.interval_millis())
+    }
+
+    /// Evaluates every rule at `at` and writes the results to `tsdb`. A rule that fails keeps its alerts as
+    /// they were; they are handed on all the same, so that trouble of ours does not look like recovery.
+    pub fn evaluate(&mut self, at: Timestamp, tsdb: &Tsdb, limits: &Limits) -> Evaluation {
+        let watch = Stopwatch::start();
+        let read_at = at - self.query_offset.std();
+        let mut evaluation = Evaluation::default();
+        self.count(at);
+        let ended = std::mem::take(&mut self.ended);
+        evaluation.samples += ended.len();
+        tsdb.append(read_at, ended.into_iter().map(|labels| (labels, STALE_MARKER)));
+
+        let query = |text: &str| query(text, tsdb, at, limits);
+        let world = text::world(&self.outlet.external_labels, &self.outlet.external_url, at, &query);
+        let round = Round { at, read_at, limit: self.limit, tsdb, limits, world };
+        let valid_until = at + self.interval.std() * VALID_INTERVALS;
+        for rule in &mut self.rules {
+            step(rule, &self.name, &round, &self.metrics, &mut evaluation);
+            if let Kind::Alerting(alerting) = &rule.kind {
+                let text = &rule.expression.text;
+                let alerts = alerting.active.iter();
+                evaluation.alerts.extend(
+                    alerts.filter_map(|(labels, active)| self.outlet.alert(labels, active, text, at, valid_until)),
+                );
+            }
+        }
+        self.note(at, &mut evaluation);
+        self.last_evaluation = Some(at);
+        self.evaluation_time = watch.elapsed();
+        self.metrics.duration.with_label_values(&[&self.name]).observe(self.evaluation_time.as_secs_f64());
+        self.metrics.last.with_label_values(&[&self.name]).set(at.seconds());
+        evaluation
+    }
+
+    /// Goes on where the group of the same name stood before a reload.
+    pub(super) fn follow(&mut self, old: &Self) {
+        self.evaluation_time = old.evaluation_time;
+        self.noted = old.noted;
+        // With another interval the slots are others, and the new ones begin afresh.
+        if self.interval == old.interval {
+            self.last_evaluation = old.last_evaluation;
+        }
+    }
+
+    /// Counts slots that went by without an evaluation.
+    fn count(&self, at: Timestamp) {
+        let Some(last) = self.last_evaluation else { return };
+        let missed = self.slot(at).saturating_sub(self.slot(last)).saturating_sub(1);
+        if missed > 0 {
+            #[allow(clippy::cast_precision_loss)]
+            self.metrics.missed.with_label_values(&[&self.name]).inc_by(missed as f64);
+        }
+    }
+
+    /// Keeps the time of the last evaluation while alerts are pending, see [`restore`].
+    fn note(&mut self, at: Timestamp, evaluation: &mut Evaluation) {
+        let pending = self.rules.iter().any(|rule| match &rule.kind {
+            Kind::Alerting(rule) => rule.active.values().any(|active| active.phase == Phase::Pending),
+            Kind::Recording(_) => false,
+        });
+        if pending {
+            evaluation.state.set.push(restore::group_document(&self.file, &self.name, at));
+        } else if self.noted {
+            evaluation.state.remove.push(restore::group_key(&self.file, &self.name));
+        }
+        self.noted = pending;
+    }
+}
+
+fn step(rule: &mut Rule, group: &str, round: &Round<'_>, metrics: &Metrics, evaluation: &mut Evaluation) {
+    let before: BTreeMap<Labels, _> = match &rule.kind {
+        Kind::Alerting(rule) => rule.active.iter().map(|(labels, active)| (labels.clone(), active.lasting())).collect(),
+        Kind::Recording(_) => BTreeMap::new(),
+    };
+    let failure = |error: String, name: &str| RuleFailure { group: group.to_owned(), rule: name.to_owned(), error };
+    let mut template_errors = Vec::new();
+    metrics.evaluations.with_label_values(&[group]).inc();
+    match rule.evaluate(round, &mut template_errors) {
+        Ok(samples) => evaluation.samples += samples,
+        Err(error) => {
+            metrics.failures.with_label_values(&[group]).inc();
+            evaluation.failures.push(failure(error, rule.name()));
+        }
+    }
+    template_errors.dedup();
+    evaluation.template_failures.extend(template_errors.into_iter().map(|error| failure(error, rule.name())));
+    if let Kind::Alerting(alerting) = &rule.kind {
+        restore::difference(&rule.identity, &before, &alerting.active, &mut evaluation.state);
+    }
+}
+
+/// Answers `query` in a template.
+fn query(text: &str, tsdb: &Tsdb, at: Timestamp, limits: &Limits) -> Result<Vec<(Labels, f64)>, String> {
+    let parsed = promql::parse(text).map_err(|error| error.to_string())?;
+    match promql::instant(&parsed, tsdb, at, limits).map_err(|error| error.to_string())?.value {
+        Value::Vector(vector) => Ok(vector.into_iter().map(|element| (element.labels, element.sample.value)).collect()),
+        Value::Scalar(value) => Ok(vec![(Labels::empty(), value)]),
+        Value::String(_) | Value::Matrix(_) => Err("query result is not a vector or scalar".into()),
+    }
+}

@@ -1,0 +1,75 @@
+//! What the rules measure about themselves.
+
+use crate::metrics::{Counter, Definition, Gauge, Histogram, Kind, Registry, buckets};
+
+static EVALUATIONS: Definition = Definition {
+    name: "memsentry_rule_evaluations_total",
+    help: "Rules evaluated, failed ones included.",
+    kind: Kind::Counter,
+    labels: &["group"],
+};
+static FAILURES: Definition = Definition {
+    name: "memsentry_rule_evaluation_failures_total",
+    help: "Rules whose evaluation failed; their alerts keep the state that they had.",
+    kind: Kind::Counter,
+    labels: &["group"],
+};
+static DURATION: Definition = Definition {
+    name: "memsentry_rule_group_duration_seconds",
+    help: "How long one evaluation of the whole group took.",
+    kind: Kind::Histogram(buckets::INTERNAL),
+    labels: &["group"],
+};
+static MISSED: Definition = Definition {
+    name: "memsentry_rule_group_iterations_missed_total",
+    help: "Evaluations of the group that were due and did not happen.",
+    kind: Kind::Counter,
+    labels: &["group"],
+};
+static LAST: Definition = Definition {
+    name: "memsentry_rule_group_last_evaluation_timestamp_seconds",
+    help: "When the group was last evaluated.",
+    kind: Kind::Gauge,
+    labels: &["group"],
+};
+
+/// Every metric of this module.
+pub static DEFINITIONS: &[&Definition] = &[&EVALUATIONS, &FAILURES, &DURATION, &MISSED, &LAST];
+
+/// Handles of all groups.
+#[derive(Clone)]
+pub(super) struct Metrics {
+    pub(super) evaluations: Counter,
+    pub(super) failures: Counter,
+    pub(super) duration: Histogram,
+    pub(super) missed: Counter,
+    pub(super) last: Gauge,
+}
+
+impl Metrics {
+    pub(super) fn new(registry: &Registry) -> Self {
+        Self {
+            evaluations: registry.counter(&EVALUATIONS),
+            failures: registry.counter(&FAILURES),
+            duration: registry.histogram(&DURATION),
+            missed: registry.counter(&MISSED),
+            last: registry.gauge(&LAST),
+        }
+    }
+
+    /// Lets the group's counters begin at 0.
+    pub(super) fn begin(&self, group: &str) {
+        for counter in [&self.evaluations, &self.failures, &self.missed] {
+            counter.with_label_values(&[group]);
+        }
+    }
+
+    /// Ends the group's series; a missing one is none to end.
+    pub(super) fn end(&self, group: &str) {
+        for counter in [&self.evaluations, &self.failures, &self.missed] {
+            let _ = counter.remove_label_values(&[group]);
+        }
+        let _ = self.duration.remove_label_values(&[group]);
+        let _ = self.last.remove_label_values(&[group]);
+    }
+}

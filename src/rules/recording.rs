@@ -1,0 +1,40 @@
+//! Recording rules: an expression's answer under a name of its own.
+
+use std::collections::BTreeSet;
+
+use crate::model::Labels;
+use crate::model::labels::METRIC_NAME;
+use crate::promql::VectorSample;
+
+use super::text::Text;
+
+/// A recording rule.
+#[derive(Debug, Clone)]
+pub(super) struct RecordingRule {
+    pub(super) name: String,
+    pub(super) labels: Vec<(String, Text)>,
+}
+
+impl RecordingRule {
+    /// The series to write. Labels are taken as they stand: Prometheus expands no templates here.
+    ///
+    /// # Errors
+    /// Two results have one label set, or there are more than `limit` (0: any number).
+    pub(super) fn step(&self, result: Vec<VectorSample>, limit: usize) -> Result<Vec<(Labels, f64)>, String> {
+        let mut names = BTreeSet::new();
+        let mut series = Vec::with_capacity(result.len());
+        for element in result {
+            let own = self.labels.iter().map(|(name, text)| (name.as_str(), text.raw()));
+            let labels: Labels =
+                element.labels.iter().chain(own).chain(std::iter::once((METRIC_NAME, self.name.as_str()))).collect();
+            if !names.insert(labels.clone()) {
+                return Err("vector contains metrics with the same labelset after applying rule labels".into());
+            }
+            series.push((labels, element.sample.value));
+        }
+        if limit > 0 && series.len() > limit {
+            return Err(format!("exceeded limit of {limit} with {} series", series.len()));
+        }
+        Ok(series)
+    }
+}

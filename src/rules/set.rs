@@ -1,0 +1,197 @@
+//! All groups of all files, and what carries over when the files or the process change.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration as StdDuration;
+
+use crate::metrics::Registry;
+use crate::model::{Duration, Labels, Problem, Timestamp};
+use crate::promql::Limits;
+use crate::store::Document;
+use crate::tsdb::Tsdb;
+
+use super::Settings;
+use super::alerting::Phase;
+use super::evaluation::Evaluation;
+use super::file::{self, Source};
+use super::group::{Group, Outlet};
+use super::metrics::Metrics;
+use super::restore;
+use super::retired::Retired;
+use super::rule::{Kind, Rule};
+use super::sources::sources;
+use super::view::GroupView;
+use super::window;
+
+/// What all groups share.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Interval of a group that sets none.
+    pub evaluation_interval: Duration,
+    /// Labels that every alert carries to its receivers unless it has them already.
+    pub external_labels: Labels,
+    /// Where the daemon is reached from outside, for links; no slash at its end.
+    pub external_url: String,
+}
+
+impl Options {
+    pub(super) fn outlet(&self) -> Outlet {
+        Outlet { external_labels: self.external_labels.clone(), external_url: self.external_url.clone() }
+    }
+}
+
+/// Every rule group.
+pub struct RuleSet {
+    groups: Vec<Group>,
+    retired: Retired,
+    outlet: Outlet,
+    metrics: Metrics,
+}
+
+impl RuleSet {
+    /// Reads the files that `settings` names, or the shipped rules where it names none. Relative paths start
+    /// at `base`, the folder of the configuration file.
+    ///
+    /// # Errors
+    /// Every mistake of every file, with its place.
+    pub fn load(
+        settings: &Settings,
+        base: &Path,
+        external_url: &str,
+        registry: &Registry,
+    ) -> Result<Self, Vec<Problem>> {
+        let options = Options {
+            evaluation_interval: settings.evaluation_interval,
+            external_labels: settings.external_labels.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect(),
+            external_url: external_url.trim_end_matches('/').to_owned(),
+        };
+        Self::parse(&sources(settings, base)?, &options, registry)
+    }
+
+    /// Checks and takes the rules of `sources`.
+    ///
+    /// # Errors
+    /// Every mistake of every file, with its place.
+    pub fn parse(sources: &[Source], options: &Options, registry: &Registry) -> Result<Self, Vec<Problem>> {
+        let metrics = Metrics::new(registry);
+        let mut groups = Vec::new();
+        let mut problems = Vec::new();
+        for source in sources {
+            match file::read(source) {
+                Ok(specs) => groups.extend(specs),
+                Err(found) => problems.extend(found),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let mut groups: Vec<Group> = groups.into_iter().map(|spec| Group::new(spec, options, &metrics)).collect();
+        number_repeated(&mut groups);
+        Ok(Self { groups, retired: Retired::default(), outlet: options.outlet(), metrics })
+    }
+
+    /// The groups in the order of the files.
+    #[must_use]
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// The groups, to be evaluated one by one by whoever steps through time himself.
+    pub fn groups_mut(&mut self) -> &mut [Group] {
+        &mut self.groups
+    }
+
+    /// As the API shows them.
+    #[must_use]
+    pub fn view(&self) -> Vec<GroupView> {
+        self.groups.iter().map(Group::view).collect()
+    }
+
+    /// Evaluates every group that is due at `at`. Call it after each scrape, with the scrape's time.
+    pub fn evaluate_due(&mut self, at: Timestamp, tsdb: &Tsdb, limits: &Limits) -> Evaluation {
+        let mut evaluation = self.retired.evaluate(at, &self.outlet);
+        for group in self.groups.iter_mut().filter(|group| group.is_due(at)) {
+            evaluation.absorb(group.evaluate(at, tsdb, limits));
+        }
+        evaluation
+    }
+
+    /// Takes over the alert state of an earlier run from `Table::RuleAlerts`. Call it once, before the first
+    /// evaluation. `lookback` is how long the rules may miss the series that they saw before the restart.
+    pub fn restore(&mut self, documents: &[Document], at: Timestamp, lookback: Duration) {
+        let mut restored = restore::read(documents);
+        let down = restored.evaluated_at.map_or(StdDuration::ZERO, |last| at.since(last));
+        for group in &mut self.groups {
+            let down = down.saturating_sub(group.interval.std());
+            for rule in &mut group.rules {
+                let Kind::Alerting(alerting) = &mut rule.kind else { continue };
+                let hold = window::reach(&rule.expression.parsed, lookback.std()) + group.interval.std();
+                for (labels, mut active) in restored.alerts.remove(&rule.identity).unwrap_or_default() {
+                    if active.phase == Phase::Pending {
+                        active.active_at = (active.active_at + down).min(at.max(active.active_at));
+                    }
+                    active.unseen_until = Some(at + hold);
+                    alerting.active.insert(labels, active);
+                }
+            }
+        }
+        self.retired.forget(restored.unusable);
+        for (identity, alerts) in restored.alerts {
+            for (labels, active) in alerts {
+                self.retired.take(&identity, labels, active, at);
+            }
+        }
+    }
+
+    /// Takes over the state of the rules that were there before a reload. A rule is the same if its name,
+    /// labels and expression are; alerts of rules that are gone are told as resolved.
+    pub fn carry_over(&mut self, old: Self, at: Timestamp) {
+        self.retired.absorb(old.retired);
+        let mut rules: BTreeMap<String, Rule> = BTreeMap::new();
+        let mut ended: Vec<Labels> = Vec::new();
+        for group in old.groups {
+            match self.groups.iter_mut().find(|new| new.name == group.name && new.file == group.file) {
+                Some(new) => new.follow(&group),
+                None => {
+                    if !self.groups.iter().any(|new| new.name == group.name) {
+                        self.metrics.end(&group.name);
+                    }
+                    self.retired.forget([restore::group_key(&group.file, &group.name)]);
+                }
+            }
+            ended.extend(group.ended);
+            rules.extend(group.rules.into_iter().map(|rule| (rule.identity.clone(), rule)));
+        }
+        for rule in self.groups.iter_mut().flat_map(|group| &mut group.rules) {
+            if let Some(old) = rules.remove(&rule.identity) {
+                rule.follow(old);
+            }
+        }
+        for (identity, rule) in rules {
+            ended.extend(rule.written);
+            if let Kind::Alerting(rule) = rule.kind {
+                for (labels, active) in rule.active {
+                    self.retired.take(&identity, labels, active, at);
+                }
+            }
+        }
+        if let Some(first) = self.groups.first_mut() {
+            first.ended.extend(ended);
+        }
+    }
+}
+
+/// Rules that are alike in name, labels and expression are told apart by their order.
+fn number_repeated(groups: &mut [Group]) {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for rule in groups.iter_mut().flat_map(|group| &mut group.rules) {
+        let count = seen.entry(rule.identity.clone()).or_default();
+        *count += 1;
+        if *count > 1 {
+            rule.identity = format!("{}-{count}", rule.identity);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! Keyed tables of JSON documents: the alert states of rules and of the dispatcher.
+
+use sqlx::SqliteConnection;
+
+use super::{Applied, Job, Store, StoreError};
+
+/// One row of a keyed table of JSON documents: rule alert states and the dispatcher's alerts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Unique in its table.
+    pub key: String,
+    /// JSON; the store does not look inside.
+    pub body: String,
+}
+
+/// Tables of JSON documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// Alert state of the rules: pending since, firing since, keep-firing since.
+    RuleAlerts,
+    /// Alerts that the dispatcher knows.
+    NotifyAlerts,
+}
+
+impl Table {
+    fn kind(self) -> &'static str {
+        match self {
+            Self::RuleAlerts => "rule_alerts",
+            Self::NotifyAlerts => "notify_alerts",
+        }
+    }
+}
+
+impl Store {
+    /// Sets and removes documents of a table in one transaction; a key in both is removed.
+    pub async fn put(&self, table: Table, set: Vec<Document>, remove: Vec<String>) -> Result<(), StoreError> {
+        if set.is_empty() && remove.is_empty() {
+            return Ok(());
+        }
+        let json = |error: serde_json::Error| StoreError(error.to_string());
+        let rows: Vec<(String, String)> = set.into_iter().map(|document| (document.key, document.body)).collect();
+        let set = serde_json::to_string(&rows).map_err(json)?;
+        let remove = serde_json::to_string(&remove).map_err(json)?;
+        self.write(Put { table, set, remove }).await
+    }
+
+    /// All documents of a table, by key.
+    pub async fn documents(&self, table: Table) -> Result<Vec<Document>, StoreError> {
+        let mut conn = self.reader().await?;
+        let rows = sqlx::query_as("select key, body from documents where kind = ? order by key").bind(table.kind());
+        let rows: Vec<(String, String)> = self.bounded(rows.fetch_all(&mut *conn)).await?;
+        Ok(rows.into_iter().map(|(key, body)| Document { key, body }).collect())
+    }
+}
+
+/// Rows as JSON arrays, because one statement over `json_each` is far cheaper than one statement a row.
+struct Put {
+    table: Table,
+    set: String,
+    remove: String,
+}
+
+impl Job for Put {
+    fn apply<'c>(&'c self, conn: &'c mut SqliteConnection) -> Applied<'c> {
+        Box::pin(async move {
+            sqlx::query(
+                "insert or replace into documents (kind, key, body)
+                 select ?1, value ->> 0, value ->> 1 from json_each(?2)",
+            )
+            .bind(self.table.kind())
+            .bind(&self.set)
+            .execute(&mut *conn)
+            .await?;
+            sqlx::query("delete from documents where kind = ?1 and key in (select value from json_each(?2))")
+                .bind(self.table.kind())
+                .bind(&self.remove)
+                .execute(conn)
+                .await?;
+            Ok(())
+        })
+    }
+}

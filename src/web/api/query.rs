@@ -1,0 +1,132 @@
+//! `/api/v1/query` and `/api/v1/query_range`.
+//!
+//! Evaluation is computation only, so it runs beside the asynchronous work, a few queries at once: a costly one
+//! delays other queries, but neither probes nor alerts.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::extract::State;
+use tokio::sync::Semaphore;
+
+use crate::model::{Duration, Timestamp};
+use crate::promql::{self, Answer, EvalError, Expr, Limits, ParseError};
+
+use super::super::Sources;
+use super::{ApiError, Data, Params, json};
+
+/// Most points per series of a range query, as in Prometheus.
+const MOST_POINTS: i64 = 11_000;
+
+/// Queries at once, of everybody together.
+static SLOTS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(4));
+
+pub(in crate::web) async fn instant(State(sources): State<Arc<Sources>>, params: Params) -> Result<Data, ApiError> {
+    let limit = params.limit("limit")?;
+    let at = params.time("time")?.unwrap_or_else(|| sources.clock.now());
+    let limits = limits(&sources, &params)?;
+    let expr = parse(&params)?;
+    let tsdb = sources.tsdb.clone();
+    let answer = evaluate(limits.timeout, move || promql::instant(&expr, &tsdb, at, &limits)).await?;
+    Ok(data(answer, at, limit))
+}
+
+pub(in crate::web) async fn range(State(sources): State<Arc<Sources>>, params: Params) -> Result<Data, ApiError> {
+    let limit = params.limit("limit")?;
+    let (start, end) = (params.required_time("start")?, params.required_time("end")?);
+    if end < start {
+        return Err(ApiError::parameter("end", "end timestamp must not be before start time"));
+    }
+    let step =
+        params.millis("step")?.ok_or_else(|| ApiError::parameter("step", "cannot parse \"\" to a valid duration"))?;
+    if step <= 0 {
+        let message = "zero or negative query resolution step widths are not accepted. Try a positive integer";
+        return Err(ApiError::parameter("step", message));
+    }
+    if end.millis().saturating_sub(start.millis()) / step > MOST_POINTS {
+        let message = "exceeded maximum resolution of 11,000 points per timeseries. \
+            Try decreasing the query resolution (?step=XX)";
+        return Err(ApiError::BadData(message.into()));
+    }
+    let limits = limits(&sources, &params)?;
+    let expr = parse(&params)?;
+    let tsdb = sources.tsdb.clone();
+    let step = Duration::from_millis(step.unsigned_abs());
+    let answer = evaluate(limits.timeout, move || promql::range(&expr, &tsdb, start, end, step, &limits)).await?;
+    Ok(data(answer, end, limit))
+}
+
+/// The configured limits, lowered where the request asks for less.
+fn limits(sources: &Sources, params: &Params) -> Result<Limits, ApiError> {
+    let mut limits = sources.limits;
+    if let Some(timeout) = params.duration("timeout")? {
+        limits.timeout = limits.timeout.min(timeout);
+    }
+    if let Some(lookback) = params.duration("lookback_delta")? {
+        limits.lookback = lookback;
+    }
+    Ok(limits)
+}
+
+fn parse(params: &Params) -> Result<Expr, ApiError> {
+    let text = params.get("query").unwrap_or("");
+    promql::parse(text).map_err(|error| ApiError::parameter("query", at_place(text, &error)))
+}
+
+/// `1:4: parse error: …`, line and column counted from 1, the column in bytes.
+pub(super) fn at_place(text: &str, error: &ParseError) -> String {
+    let (line, column) = error.place(text);
+    format!("{line}:{column}: parse error: {}", error.message)
+}
+
+async fn evaluate(
+    timeout: Duration,
+    work: impl FnOnce() -> Result<Answer, EvalError> + Send + 'static,
+) -> Result<Answer, ApiError> {
+    let timed_out = || ApiError::Timeout(EvalError::Timeout(timeout).to_string());
+    let slot = tokio::time::timeout(timeout.std(), SLOTS.acquire()).await.map_err(|_| timed_out())?;
+    // The evaluator keeps to its own time-out; this one does not wait for ever should it fail to. The slot is given
+    // back early then, which is the lesser evil.
+    let running = tokio::time::timeout(timeout.std() * 2, tokio::task::spawn_blocking(work));
+    let result = running.await.map_err(|_| timed_out())?;
+    drop(slot);
+    match result {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(EvalError::Timeout(_))) => Err(timed_out()),
+        Ok(Err(error @ (EvalError::Execution(_) | EvalError::Limit(_)))) => Err(ApiError::Execution(error.to_string())),
+        Err(error) => {
+            tracing::error!(%error, "a query ended in a panic");
+            Err(ApiError::Internal("unexpected error during evaluation".into()))
+        }
+    }
+}
+
+fn data(mut answer: Answer, at: Timestamp, limit: usize) -> Data {
+    let cut = match &mut answer.value {
+        promql::Value::Vector(samples) if limit > 0 && samples.len() > limit => {
+            samples.truncate(limit);
+            true
+        }
+        promql::Value::Matrix(series) if limit > 0 && series.len() > limit => {
+            series.truncate(limit);
+            true
+        }
+        _ => false,
+    };
+    if cut {
+        answer.warnings.push("results truncated due to limit".into());
+    }
+    Data { json: json::query_data(&answer.value, at), warnings: answer.warnings, infos: answer.infos }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parse_error_says_line_and_column() {
+        let error = ParseError { message: "unexpected <eof>".into(), span: 8..8 };
+        assert_eq!(at_place("sum(a\n+ ", &error), "2:3: parse error: unexpected <eof>");
+        let error = ParseError { message: "no expression found in input".into(), span: 0..0 };
+        assert_eq!(at_place("", &error), "1:1: parse error: no expression found in input");
+    }
+}

@@ -1,0 +1,133 @@
+//! Pages for people: no script, readable on a phone at night, in light and dark.
+//!
+//! Each page is a function from [`Sources`] to markup in the one [`layout`]. Times stand as "12 s ago" with the exact
+//! time beside them; a page that lives, lives by being loaded again.
+
+mod alert_rows;
+mod alerts;
+mod home;
+mod phrases;
+mod probe;
+mod runbooks;
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::{Html, IntoResponse, Response};
+use http::{StatusCode, Uri, header};
+use maud::{DOCTYPE, Markup, html};
+
+use super::Sources;
+
+/// Seconds after which a page about the present is loaded again.
+const REFRESH_SECONDS: u32 = 30;
+
+/// What a page is called and whether it changes by itself.
+struct Frame<'a> {
+    title: &'a str,
+    /// The path of the entry in the navigation that it belongs to.
+    section: &'a str,
+    live: bool,
+}
+
+pub(super) async fn home(State(sources): State<Arc<Sources>>) -> Html<String> {
+    page(&Frame { title: "Overview", section: "/", live: true }, &sources, &home::body(&sources))
+}
+
+pub(super) async fn alerts(State(sources): State<Arc<Sources>>) -> Html<String> {
+    page(&Frame { title: "Alerts", section: "/alerts", live: true }, &sources, &alerts::body(&sources))
+}
+
+pub(super) async fn probe(State(sources): State<Arc<Sources>>, Path(path): Path<(String, String)>) -> Response {
+    let (target, name) = path;
+    match probe::body(&sources, &target, &name) {
+        Some(body) => {
+            let title = format!("{name} on {target}");
+            page(&Frame { title: &title, section: "/", live: false }, &sources, &body).into_response()
+        }
+        None => missing(&sources, "There is no such target or probe in the configuration."),
+    }
+}
+
+pub(super) async fn runbooks(State(sources): State<Arc<Sources>>) -> Html<String> {
+    page(&Frame { title: "Runbooks", section: "/runbooks", live: false }, &sources, &runbooks::list(&sources))
+}
+
+pub(super) async fn runbook(State(sources): State<Arc<Sources>>, Path(alert): Path<String>) -> Response {
+    match runbooks::one(&sources, &alert) {
+        Some(body) => {
+            page(&Frame { title: &alert, section: "/runbooks", live: false }, &sources, &body).into_response()
+        }
+        None => missing(&sources, "There is no runbook of this name."),
+    }
+}
+
+pub(super) async fn style() -> Response {
+    // Long enough for a series of pages, short enough after an upgrade.
+    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=300")];
+    (headers, include_str!("../style.css")).into_response()
+}
+
+pub(super) async fn not_found(State(sources): State<Arc<Sources>>, uri: Uri) -> Response {
+    if uri.path().starts_with("/api/") {
+        let body = r#"{"status":"error","errorType":"not_found","error":"no such endpoint"}"#;
+        return (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, "application/json")], body).into_response();
+    }
+    missing(&sources, "There is no page at this address.")
+}
+
+pub(super) async fn method_not_allowed() -> Response {
+    (StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n").into_response()
+}
+
+fn missing(sources: &Sources, what: &str) -> Response {
+    let body = html! {
+        h1 { "Not found" }
+        p { (what) }
+        p { a href="/" { "Back to the overview" } }
+    };
+    let page = page(&Frame { title: "Not found", section: "", live: false }, sources, &body);
+    (StatusCode::NOT_FOUND, page).into_response()
+}
+
+/// The frame of every page.
+fn page(frame: &Frame<'_>, sources: &Sources, body: &Markup) -> Html<String> {
+    let entries = [("/", "Overview"), ("/alerts", "Alerts"), ("/runbooks", "Runbooks"), ("/metrics", "Metrics")];
+    let markup = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                @if frame.live { meta http-equiv="refresh" content=(REFRESH_SECONDS); }
+                title { (frame.title) " · memsentry" }
+                link rel="icon" href=(ICON);
+                link rel="stylesheet" href="/style.css";
+            }
+            body {
+                header {
+                    nav aria-label="Pages" {
+                        @for (path, name) in entries {
+                            @if path == frame.section { a href=(path) aria-current="page" { (name) } }
+                            @else { a href=(path) { (name) } }
+                        }
+                    }
+                }
+                main { (body) }
+                footer {
+                    p {
+                        "memsentry " (env!("CARGO_PKG_VERSION")) " · as of " (phrases::exact(sources.clock.now()))
+                        @if frame.live { " · renews itself every " (REFRESH_SECONDS) " s" }
+                    }
+                }
+            }
+        }
+    };
+    Html(markup.into_string())
+}
+
+/// A ring with a dot, so that no browser asks for `/favicon.ico` in vain.
+const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E\
+    %3Ccircle cx='8' cy='8' r='6' fill='none' stroke='%23579' stroke-width='2'/%3E%3Ccircle cx='8' cy='8' r='2.5' \
+    fill='%23579'/%3E%3C/svg%3E";

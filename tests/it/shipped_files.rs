@@ -1,0 +1,94 @@
+//! The files that come with memsentry belong together: every alert has a runbook and a unit test, and
+//! Debian's `promtool` is content with all of them.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The names in `alerts.yaml`, in their order.
+fn alerts() -> Vec<String> {
+    let text = std::fs::read_to_string(root().join("alerts.yaml")).expect("alerts.yaml");
+    let names = text.lines().filter_map(|line| line.trim().strip_prefix("- alert: "));
+    names.map(str::to_owned).collect()
+}
+
+/// The names of the files in `folder` with this ending, without it.
+fn stems(folder: &str, ending: &str) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(root().join(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter_map(|name| name.strip_suffix(ending).map(str::to_owned))
+        .collect()
+}
+
+/// `promtool`, where the machine has it.
+fn promtool(arguments: &[&str], files: &[PathBuf]) -> Option<(bool, String)> {
+    let output = Command::new("promtool").args(arguments).args(files).output().ok()?;
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Some((output.status.success(), text))
+}
+
+#[test]
+fn the_shipped_alerts_are_the_agreed_ones() {
+    let agreed = [
+        "QueueDepthHigh",
+        "UpdateSuccessLow",
+        "RetrievalSlow",
+        "ApiErrorRateHigh",
+        "ServiceDown",
+        "ProbeFailing",
+        "ProbeRateLimited",
+        "ProbesNotRunning",
+        "UpdateSlow",
+        "DependencyUnhealthy",
+        "SyntheticDataLeftBehind",
+        "WorkerStalled",
+        "QueueEntriesStuck",
+        "DatabaseUnreachable",
+        "RuleEvaluationFailing",
+        "NotificationsFailing",
+        "ConfigReloadFailed",
+        "StoreDown",
+        "TaskPanicked",
+        "Watchdog",
+    ];
+    assert_eq!(alerts(), agreed);
+}
+
+#[test]
+fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
+    let alerts: BTreeSet<String> = alerts().into_iter().collect();
+    assert_eq!(stems("runbooks", ".md"), alerts);
+}
+
+#[test]
+fn every_alert_has_a_unit_test_that_sees_it_fire_and_sees_it_not_fire() {
+    let alerts: BTreeSet<String> = alerts().into_iter().collect();
+    assert_eq!(stems("tests/rules", ".yaml"), alerts);
+    for alert in alerts {
+        let text = std::fs::read_to_string(root().join(format!("tests/rules/{alert}.yaml"))).expect("readable");
+        assert!(text.contains(&format!("alertname: {alert}\n        exp_alerts:\n")), "{alert} never fires");
+        let silent = text.contains(&format!("alertname: {alert}\n        exp_alerts: []"));
+        // The watchdog is the one alert that never stops.
+        assert!(silent || alert == "Watchdog", "{alert} always fires");
+    }
+}
+
+#[test]
+fn promtool_accepts_the_shipped_rules() {
+    let Some((fine, text)) = promtool(&["check", "rules"], &[root().join("alerts.yaml")]) else { return };
+    assert!(fine && !text.contains("duplicate"), "{text}");
+}
+
+#[test]
+fn promtool_agrees_with_every_unit_test() {
+    let folder = root().join("tests/rules");
+    let files: Vec<PathBuf> =
+        stems("tests/rules", ".yaml").into_iter().map(|name| Path::new(&folder).join(name + ".yaml")).collect();
+    let Some((fine, text)) = promtool(&["test", "rules"], &files) else { return };
+    assert!(fine, "{text}");
+}
