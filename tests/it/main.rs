@@ -7,6 +7,8 @@ mod architecture;
 mod postgres;
 /// The queue is read at a bounded cost, and what befalls the database is a metric, not a hang.
 mod queue;
+/// Alerts live as Prometheus lets them live.
+mod rules_differential;
 /// Alerts, runbooks and rule tests belong together.
 mod shipped_files;
 /// What is stored survives what happens to processes, files and disks.
