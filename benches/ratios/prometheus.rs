@@ -3,16 +3,26 @@
 //! Samples come by remote write, so they lie where scraped samples would: in the chunks of the head, not in blocks
 //! on disk. They reach a little into the future, so that there is a fresh one at every evaluation.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::stats::median;
-use super::workload::{self, INTERVAL, KINDS, Source};
+use memsentry::model::Stopwatch;
+
+use super::stats::processor_time_of;
+use super::workload::{self, INTERVAL, Source};
 use super::{http, remote_write};
+
+/// What one rule costs.
+#[derive(Debug, Clone, Copy)]
+pub struct Cost {
+    /// Microseconds of processor time, of all threads, collecting garbage included.
+    pub processor: f64,
+    /// Microseconds of the fastest evaluation of the group, shared out among its rules.
+    pub fastest: f64,
+}
 
 /// A running Prometheus; ends when dropped.
 pub struct Prometheus {
@@ -59,7 +69,7 @@ impl Prometheus {
     pub fn version(&self) -> String {
         let metrics = http::get(&self.address, "/metrics").unwrap_or_default();
         let found =
-            metrics.lines().find_map(|line| line.strip_prefix("prometheus_build_info{")?.split_once("version=\""));
+            metrics.lines().find_map(|line| line.strip_prefix("prometheus_build_info{")?.split_once(",version=\""));
         found.and_then(|(_, rest)| rest.split('"').next()).unwrap_or("unknown").to_owned()
     }
 
@@ -77,35 +87,47 @@ impl Prometheus {
         }
     }
 
-    /// Evaluates the rules for `seconds` and answers with the microseconds that a rule takes, by group.
-    pub fn evaluate(&self, mixed: bool, interval: &str, seconds: u32) -> BTreeMap<String, f64> {
-        fs::write(self.folder.join("rules.yml"), workload::rule_file(mixed, interval)).expect("a writable folder");
-        http::post(&self.address, "/-/reload", "", &[]).expect("the rules are fine");
-        let groups: Vec<&str> = if mixed { vec!["mix"] } else { KINDS.iter().map(|kind| kind.name).collect() };
-        let mut seen: BTreeMap<String, BTreeMap<u64, f64>> = BTreeMap::new();
-        for _ in 0..seconds * 4 {
-            sleep(Duration::from_millis(250));
+    /// Processor seconds that pass in a second while it evaluates nothing.
+    pub fn idle(&self) -> f64 {
+        self.load_rules("groups: []\n");
+        sleep(Duration::from_secs(2));
+        let (watch, before) = (Stopwatch::start(), processor_time_of(self.child.id()));
+        sleep(Duration::from_secs(5));
+        (processor_time_of(self.child.id()) - before) / watch.elapsed().as_secs_f64()
+    }
+
+    /// Evaluates a group of the workload for `seconds`, given what it uses while idle.
+    pub fn evaluate(&self, group: &str, interval: &str, seconds: u64, idle: f64) -> Cost {
+        self.load_rules(&workload::rule_file(group, interval));
+        let label = format!("{{rule_group=\"rules.yml;{group}\"}}");
+        let of = |metrics: &str, metric: &str| http::value(metrics, &format!("prometheus_{metric}{label}"));
+        let look = || {
             let metrics = http::get(&self.address, "/metrics").unwrap_or_default();
-            for name in &groups {
-                let label = format!("{{rule_group=\"rules.yml;{name}\"}}");
-                let of = |metric: &str| http::value(&metrics, &format!("prometheus_rule_group_{metric}{label}"));
-                let (Some(at), Some(took)) = (of("last_evaluation_timestamp_seconds"), of("last_duration_seconds"))
-                else {
-                    continue;
-                };
-                if took > 0.0 {
-                    seen.entry((*name).to_owned()).or_default().insert(at.to_bits(), took);
-                }
-            }
-        }
-        let micros = |name: &str, took: &BTreeMap<u64, f64>| {
-            // The first evaluation warms what the others find warm.
-            let took: Vec<f64> = took.values().skip(1).copied().collect();
-            #[allow(clippy::cast_precision_loss)]
-            let rules = workload::rules_in(name) as f64;
-            median(&took) * 1e6 / rules
+            let evaluated = of(&metrics, "rule_evaluations_total").unwrap_or(0.0);
+            (evaluated, of(&metrics, "rule_group_last_duration_seconds").filter(|took| *took > 0.0))
         };
-        seen.iter().map(|(name, took)| (name.clone(), micros(name, took))).collect()
+        // The first evaluation warms what the others find warm.
+        let mut waited = 0;
+        while look().0 < 1.0 && waited < 100 {
+            sleep(Duration::from_millis(200));
+            waited += 1;
+        }
+        let (watch, before, (first, _)) = (Stopwatch::start(), processor_time_of(self.child.id()), look());
+        let mut fastest = f64::INFINITY;
+        while watch.elapsed() < Duration::from_secs(seconds) {
+            sleep(Duration::from_millis(500));
+            fastest = look().1.unwrap_or(f64::INFINITY).min(fastest);
+        }
+        let (last, _) = look();
+        let used = processor_time_of(self.child.id()) - before - idle * watch.elapsed().as_secs_f64();
+        #[allow(clippy::cast_precision_loss)]
+        let rules = workload::rules_in(group) as f64;
+        Cost { processor: used * 1e6 / (last - first), fastest: fastest * 1e6 / rules }
+    }
+
+    fn load_rules(&self, rules: &str) {
+        fs::write(self.folder.join("rules.yml"), rules).expect("a writable folder");
+        http::post(&self.address, "/-/reload", "", &[]).expect("the rules are fine");
     }
 
     /// Nanoseconds per series that a GET of its own `/metrics` takes, and how many series there are.

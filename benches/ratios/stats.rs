@@ -25,6 +25,23 @@ pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     (result, watch.elapsed())
 }
 
+/// Processor time that this process's main thread has had, in seconds.
+pub fn processor_time() -> f64 {
+    schedstat("/proc/self/schedstat")
+}
+
+/// Processor time of all threads of a process, in seconds.
+pub fn processor_time_of(process: u32) -> f64 {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).expect("a running process");
+    threads.flatten().map(|thread| schedstat(&thread.path().join("schedstat").to_string_lossy())).sum()
+}
+
+/// The first number of the file: nanoseconds on a processor. 0 for a thread that has just ended.
+fn schedstat(path: &str) -> f64 {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.split_whitespace().next().and_then(|nanos| nanos.parse::<f64>().ok()).unwrap_or_default() / 1e9
+}
+
 /// Median nanoseconds of a call, over this many calls.
 pub fn nanos<T>(times: usize, mut work: impl FnMut() -> T) -> f64 {
     let took: Vec<f64> = (0..times)

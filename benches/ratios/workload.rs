@@ -12,7 +12,7 @@ use memsentry::model::Labels;
 pub const INTERVAL: i64 = 5_000;
 
 /// Rules in a group of one kind.
-pub const RULES_PER_KIND: usize = 20;
+pub const RULES_PER_KIND: usize = 50;
 
 /// Rules in the mixed group.
 pub const MIXED_RULES: usize = 1_000;
@@ -102,27 +102,26 @@ fn ratio(range: &str) -> String {
     format!("{} / {}", sum("{code=\"500\"}"), sum(""))
 }
 
-/// A rule file with one group per kind, or with the mixed group, at this evaluation interval.
-pub fn rule_file(mixed: bool, interval: &str) -> String {
-    let mut text = String::from("groups:\n");
-    let group = |text: &mut String, name: &str| {
-        let _ = write!(text, "  - name: {name}\n    interval: {interval}\n    rules:\n");
+/// The group of all kinds but the recorded one.
+pub const MIX: &str = "mix";
+
+/// The names of all groups.
+pub fn groups() -> Vec<&'static str> {
+    KINDS.iter().map(|kind| kind.name).chain([MIX]).collect()
+}
+
+/// A rule file with the rules of one group, at this evaluation interval.
+pub fn rule_file(group: &str, interval: &str) -> String {
+    let mut text = format!("groups:\n  - name: {group}\n    interval: {interval}\n    rules:\n");
+    let kinds: Vec<&Kind> = match group {
+        MIX => KINDS.iter().filter(|kind| !kind.records).collect(),
+        name => KINDS.iter().filter(|kind| kind.name == name).collect(),
     };
-    let rule = |text: &mut String, kind: &Kind, i: usize| {
+    for n in 0..rules_in(group) {
+        let (kind, i) = (kinds[n % kinds.len()], n / kinds.len());
         let (what, name) = if kind.records { ("record", "bench:") } else { ("alert", "Bench_") };
         let (kind, expression) = (kind.name, (kind.expression)(i));
         let _ = write!(text, "      - {what}: {name}{kind}_{i}\n        expr: '{expression}'\n");
-    };
-    if mixed {
-        group(&mut text, "mix");
-        let alerting: Vec<&Kind> = KINDS.iter().filter(|kind| !kind.records).collect();
-        (0..MIXED_RULES).for_each(|i| rule(&mut text, alerting[i % alerting.len()], i / alerting.len()));
-        return text;
-    }
-    for kind in KINDS {
-        group(&mut text, kind.name);
-        let rules = if kind.records { 1 } else { RULES_PER_KIND };
-        (0..rules).for_each(|i| rule(&mut text, kind, i));
     }
     text
 }

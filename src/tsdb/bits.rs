@@ -85,47 +85,59 @@ impl<'a> BitReader<'a> {
         Self { bytes, at: 0 }
     }
 
+    /// The next 57 bits at least, left-aligned; zeros past the end.
+    #[inline]
+    fn peek(&self) -> u64 {
+        let rest = self.bytes.get(self.at / 8..).unwrap_or(&[]);
+        let word = match rest.first_chunk::<8>() {
+            Some(word) => u64::from_be_bytes(*word),
+            None => rest.iter().zip(0..).fold(0, |word, (byte, place)| word | u64::from(*byte) << (56 - 8 * place)),
+        };
+        word << (self.at % 8)
+    }
+
+    /// Moves on by so many bits, if there are so many.
+    #[inline]
+    fn skip(&mut self, count: u32) -> Option<()> {
+        let next = self.at + count as usize;
+        if next > self.bytes.len() * 8 {
+            return None;
+        }
+        self.at = next;
+        Some(())
+    }
+
     /// The next bit.
     #[inline]
     pub(super) fn bit(&mut self) -> Option<bool> {
-        let byte = *self.bytes.get(self.at / 8)?;
-        let bit = byte >> (7 - self.at % 8) & 1;
-        self.at += 1;
-        Some(bit == 1)
+        self.read(1).map(|bit| bit == 1)
     }
 
     /// The next `count` bits, at most 64.
     #[inline]
     pub(super) fn read(&mut self, count: u32) -> Option<u64> {
-        let mut value = 0u64;
-        let mut left = count as usize;
-        while left > 0 {
-            let byte = *self.bytes.get(self.at / 8)?;
-            let unread = 8 - self.at % 8;
-            let take = left.min(unread);
-            let part = (u64::from(byte) >> (unread - take)) & ((1 << take) - 1);
-            value = value << take | part;
-            self.at += take;
-            left -= take;
+        if count > 57 {
+            let high = self.read(count - 32)?;
+            return Some(high << 32 | self.read(32)?);
         }
-        Some(value)
+        let word = self.peek();
+        self.skip(count)?;
+        // No bits are no number to shift by.
+        Some(if count == 0 { 0 } else { word >> (64 - count) })
     }
 
     /// What [`BitWriter::write_signed`] wrote.
+    #[inline]
     pub(super) fn read_signed(&mut self) -> Option<i64> {
-        let mut ones = 0;
-        while ones < 5 && self.bit()? {
-            ones += 1;
-        }
-        let zigzag = match ones {
-            0 => 0,
-            1 => self.read(4)? + 1,
-            2 => self.read(8)? + 0x11,
-            3 => self.read(14)? + 0x111,
-            4 => self.read(32)?,
-            _ => self.read(64)?,
+        // Bits of the prefix, bits of the number, and what was taken off it.
+        const FORMS: [(u32, u32, u64); 5] = [(1, 0, 0), (2, 4, 1), (3, 8, 0x11), (4, 14, 0x111), (5, 32, 0)];
+        let word = self.peek();
+        let Some((prefix, width, base)) = FORMS.get(word.leading_ones() as usize) else {
+            self.skip(5)?;
+            return self.read(64).map(unzigzag);
         };
-        Some(unzigzag(zigzag))
+        self.skip(prefix + width)?;
+        Some(if *width == 0 { 0 } else { unzigzag(((word << prefix) >> (64 - width)) + base) })
     }
 }
 

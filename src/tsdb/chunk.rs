@@ -20,11 +20,15 @@ const MODE_WHOLE: u64 = 0;
 const MODE_XOR: u64 = 1;
 
 /// A run of samples, first and last time included. Clones share the bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Chunk {
     first: Timestamp,
     last: Timestamp,
     count: u32,
+    /// Whether no value is smaller than the one before, and none is NaN.
+    steady: bool,
+    /// Bits of the last value; not the float, because NaN is not equal to itself.
+    last_bits: u64,
     data: Arc<[u8]>,
 }
 
@@ -49,7 +53,10 @@ impl Chunk {
             _ => xor,
         };
         let count = u32::try_from(samples.len()).ok()?;
-        Some(Self { first: first.at, last: last.at, count, data: bits.into_bytes().into() })
+        // A comparison with NaN is never true.
+        let steady = !first.value.is_nan() && samples.is_sorted_by(|a, b| a.value <= b.value);
+        let data = bits.into_bytes().into();
+        Some(Self { first: first.at, last: last.at, count, steady, last_bits: last.value.to_bits(), data })
     }
 
     /// Takes in bytes that come back from disk.
@@ -58,14 +65,15 @@ impl Chunk {
     /// They do not hold `count` samples.
     pub fn from_bytes(first: Timestamp, count: u32, data: Arc<[u8]>) -> Result<Self, DamagedChunk> {
         let mut readable = 0;
-        let mut last = first;
+        let (mut last, mut steady, mut last_value) = (first, true, f64::NEG_INFINITY);
         decode(&data, first, count, |sample| {
             readable += 1;
-            last = sample.at;
+            steady &= last_value <= sample.value;
+            (last, last_value) = (sample.at, sample.value);
             true
         });
         if readable == count && count > 0 {
-            Ok(Self { first, last, count, data })
+            Ok(Self { first, last, count, steady, last_bits: last_value.to_bits(), data })
         } else {
             Err(DamagedChunk { count, readable })
         }
@@ -109,6 +117,31 @@ impl Chunk {
             }
             sample.at < to
         });
+    }
+
+    /// If no value is smaller than the one before and none is NaN: the first sample not before `from`, how many there
+    /// are from there on, and the last value. Unpacks as far as that first sample only.
+    pub(super) fn steady_from(&self, from: Timestamp) -> Option<(Sample, usize, f64)> {
+        if !self.steady {
+            return None;
+        }
+        let (mut before, mut found) = (0, None);
+        decode(&self.data, self.first, self.count, |sample| {
+            found = (sample.at >= from).then_some(sample);
+            before += usize::from(found.is_none());
+            found.is_none()
+        });
+        Some((found?, (self.count as usize).checked_sub(before)?, f64::from_bits(self.last_bits)))
+    }
+
+    /// The value of the first sample.
+    pub(super) fn first_value(&self) -> Option<f64> {
+        let mut first = None;
+        decode(&self.data, self.first, self.count, |sample| {
+            first = Some(sample.value);
+            false
+        });
+        first
     }
 
     /// Moves every sample by so many milliseconds.

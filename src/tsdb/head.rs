@@ -1,7 +1,8 @@
 //! The series in memory: labels, closed chunks, and an open tail of plain samples each.
 //!
-//! The tail is not compressed, because nearly every rule looks at the last minutes only. A series takes samples in
-//! order of time; what is not later than its last one is refused. No clock here: ages are counted from the time of
+//! The tail is not compressed, because nearly every rule looks at the last minutes only; it always holds as many
+//! samples as a chunk, once there have been so many. A series takes samples in order of time; what is not later than
+//! its last one is refused. No clock here: ages are counted from the time of
 //! the newest batch.
 
 use std::collections::{HashMap, VecDeque};
@@ -31,6 +32,8 @@ pub(super) struct HeadSeries {
     pub(super) labels: Labels,
     pub(super) chunks: VecDeque<Chunk>,
     pub(super) tail: Vec<Sample>,
+    /// From this place on no value of the tail is smaller than the one before it in the tail, and none is NaN.
+    pub(super) steady_from: usize,
 }
 
 /// All series.
@@ -56,13 +59,27 @@ impl HeadSeries {
 
     /// The part of the tail from `from` to `to`, both included.
     pub(super) fn tail_between(&self, from: Timestamp, to: Timestamp) -> &[Sample] {
-        let start = self.tail.partition_point(|sample| sample.at < from);
-        let end = self.tail.partition_point(|sample| sample.at <= to);
+        let (start, end) = self.tail_bounds(from, to);
         self.tail.get(start..end).unwrap_or(&[])
+    }
+
+    /// Where in the tail that part begins and ends.
+    pub(super) fn tail_bounds(&self, from: Timestamp, to: Timestamp) -> (usize, usize) {
+        // A rule looks at what is newest, so the end is rarely sought.
+        let end = match self.tail.last() {
+            Some(last) if last.at <= to => self.tail.len(),
+            _ => self.tail.partition_point(|sample| sample.at <= to),
+        };
+        (self.tail.partition_point(|sample| sample.at < from).min(end), end)
     }
 
     /// The newest sample from `from` to `to`.
     pub(super) fn latest(&self, from: Timestamp, to: Timestamp) -> Option<Sample> {
+        if let Some(last) = self.tail.last()
+            && last.at <= to
+        {
+            return (last.at >= from).then_some(*last);
+        }
         if let Some(sample) = self.tail_between(from, to).last() {
             return Some(*sample);
         }
@@ -73,10 +90,24 @@ impl HeadSeries {
         })
     }
 
-    /// Compresses the tail; answers how many bytes that added.
-    fn seal(&mut self) -> usize {
-        let Some(chunk) = Chunk::encode(&self.tail) else { return 0 };
-        self.tail = Vec::new();
+    /// Adds a sample, which is later than all others.
+    fn push(&mut self, sample: Sample) {
+        if sample.value.is_nan() {
+            self.steady_from = self.tail.len() + 1;
+        } else if self.tail.last().is_some_and(|last| sample.value < last.value) {
+            self.steady_from = self.tail.len();
+        }
+        self.tail.push(sample);
+    }
+
+    /// Compresses so many of the oldest samples of the tail; answers how many bytes that added.
+    fn seal(&mut self, count: usize) -> usize {
+        let Some(chunk) = self.tail.get(..count).and_then(Chunk::encode) else { return 0 };
+        self.tail.drain(..count);
+        self.steady_from = self.steady_from.saturating_sub(count);
+        if self.tail.is_empty() {
+            self.tail = Vec::new();
+        }
         let bytes = chunk.bytes().len();
         self.chunks.push_back(chunk);
         bytes
@@ -99,9 +130,9 @@ impl Head {
             Some(last) if last > sample.at => return Err(Refusal::OutOfOrder),
             _ => {}
         }
-        series.tail.push(sample);
-        if series.tail.len() >= CHUNK_SAMPLES {
-            self.chunk_bytes += series.seal();
+        series.push(sample);
+        if series.tail.len() >= 2 * CHUNK_SAMPLES {
+            self.chunk_bytes += series.seal(CHUNK_SAMPLES);
         }
         Ok(())
     }
@@ -115,7 +146,7 @@ impl Head {
         let labels = self.index.insert(id, labels);
         self.by_labels.insert(labels.clone(), id);
         if let Some(slot) = self.series.get_mut(id as usize) {
-            *slot = Some(HeadSeries { labels, chunks: VecDeque::new(), tail: Vec::new() });
+            *slot = Some(HeadSeries { labels, chunks: VecDeque::new(), tail: Vec::new(), steady_from: 0 });
         }
         id
     }
@@ -142,7 +173,9 @@ impl Head {
             match series.last() {
                 Some(last) if last >= cutoff => {
                     if last < idle_since {
-                        self.chunk_bytes += series.seal();
+                        while !series.tail.is_empty() {
+                            self.chunk_bytes += series.seal(series.tail.len().min(CHUNK_SAMPLES));
+                        }
                     }
                 }
                 _ => {

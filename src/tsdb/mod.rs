@@ -10,6 +10,7 @@ mod chunk;
 mod head;
 mod index;
 pub mod metrics;
+mod window;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -21,6 +22,8 @@ use crate::metrics::Registry;
 use crate::model::{Duration, Labels, Matcher, Problem, Sample, Timestamp};
 
 pub use chunk::{CHUNK_SAMPLES, Chunk, DamagedChunk};
+pub use window::{Ends, Packed, Window};
+
 use head::{Head, Refusal};
 
 /// Time between two looks for what is too old, in the time of the samples.
@@ -188,6 +191,13 @@ impl Tsdb {
         let state = self.read();
         let matching = state.head.matching(matchers);
         matching.filter_map(|series| Some((series.labels.clone(), series.latest(from, to)?))).collect()
+    }
+
+    /// Shows every series that satisfies all matchers through a window of time, in the order of [`Tsdb::select`], also
+    /// those without samples in it. Writers wait while it runs: keep what takes long for later ([`Window::pack`]).
+    pub fn scan(&self, matchers: &[Matcher], from: Timestamp, to: Timestamp, mut each: impl FnMut(&Window<'_>)) {
+        let state = self.read();
+        state.head.matching(matchers).for_each(|series| each(&Window::new(series, from, to)));
     }
 
     /// The label sets of the series that satisfy all matchers and have samples around `from` to `to`.

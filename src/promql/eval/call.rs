@@ -122,15 +122,21 @@ impl Evaluator<'_> {
         };
         let scalars: Vec<&Node> = call.args.iter().filter(|arg| arg.value_type() == Type::Scalar).collect();
         let columns = scalars.iter().map(|arg| self.scalar(arg, frame)).collect::<Result<Vec<_>, _>>()?;
-        let vector = self.range_vector(&call.args[position], frame)?;
-        if let Some(remark) = over.remark {
-            remark(self, call, &vector, &columns, frame)?;
-        }
-        let mut block = self.apply(&vector, &columns, frame, over)?;
+        let block = match &call.args[position].unwrapped().kind {
+            Kind::Range(selector, range) if frame.steps == 1 && over.remark.is_none() => {
+                self.over_range_once((selector, *range), &columns, frame, over)?
+            }
+            _ => {
+                let vector = self.range_vector(&call.args[position], frame)?;
+                if let Some(remark) = over.remark {
+                    remark(self, call, &vector, &columns, frame)?;
+                }
+                self.apply(&vector, &columns, frame, over)?
+            }
+        };
         if let Some(after) = over.after {
             after(self, call, &block);
         }
-        block.distinct = vector.distinct;
         if over.keeps_name {
             return Ok(block);
         }
@@ -169,6 +175,7 @@ impl Evaluator<'_> {
                 block.values.truncate(start);
             }
         }
+        block.distinct = vector.distinct;
         Ok(block)
     }
 }

@@ -9,6 +9,7 @@ mod call;
 mod collect;
 pub(crate) mod frame;
 pub(crate) mod groups;
+mod once;
 mod select;
 mod windows;
 

@@ -18,6 +18,16 @@ pub(crate) enum Pick {
     Time,
 }
 
+impl Pick {
+    #[allow(clippy::cast_precision_loss)]
+    pub(super) fn of(self, sample: &Sample) -> f64 {
+        match self {
+            Self::Value => sample.value,
+            Self::Time => sample.at.millis() as f64 / 1000.0,
+        }
+    }
+}
+
 /// Whether all series that satisfy the matchers have the same name.
 pub(crate) fn names_one_metric(matchers: &[Matcher]) -> bool {
     matchers.iter().any(|matcher| matcher.name() == METRIC_NAME && matcher.op() == MatchOp::Equal)
@@ -56,6 +66,9 @@ impl Evaluator<'_> {
         let fixed = self.fixed_time(selector.at);
         let seen_from = |time: i64| fixed.unwrap_or(time).saturating_sub(selector.offset);
         let first = seen_from(frame.start).saturating_sub(self.lookback);
+        if frame.steps == 1 {
+            return self.select_once(&selector.matchers, (first, seen_from(frame.start)), pick);
+        }
         let series = self.fetch(&selector.matchers, first, seen_from(frame.end()))?;
         self.hold(series.len().saturating_mul(frame.steps))?;
         let mut block = Block::with_capacity(series.len(), frame.steps);
@@ -68,11 +81,7 @@ impl Evaluator<'_> {
                 let until = seen_from(frame.time(step));
                 let value = newest(&series.samples, &mut read, until, self.lookback);
                 any |= value.is_some();
-                #[allow(clippy::cast_precision_loss)]
-                block.values.push(value.map_or(ABSENT, |sample| match pick {
-                    Pick::Value => sample.value,
-                    Pick::Time => sample.at.millis() as f64 / 1000.0,
-                }));
+                block.values.push(value.map_or(ABSENT, |sample| pick.of(sample)));
             }
             if any {
                 block.rows.push(Row::new(series.labels));

@@ -41,15 +41,34 @@ pub(super) fn native_only(evaluator: &mut Evaluator<'_>, call: &Call<'_>, frame:
     Ok(Output::Vector(Block::new(frame.steps)))
 }
 
+/// Reads bounds; the same few come again and again, at the same addresses because series share their strings. The
+/// texts outlive the reader, so an address stays that of its text.
+#[derive(Default)]
+struct Bounds<'b>(Vec<(&'b str, f64)>);
+
+impl<'b> Bounds<'b> {
+    fn of(&mut self, written: &'b str) -> Option<f64> {
+        if let Some((_, bound)) = self.0.iter().find(|(known, _)| std::ptr::eq(*known, written)) {
+            return Some(*bound);
+        }
+        let bound = written.parse().ok()?;
+        if self.0.len() < 64 {
+            self.0.push((written, bound));
+        }
+        Some(bound)
+    }
+}
+
 /// Sorts the rows of a block into histograms; rows without a readable bound are remarked and left out.
 fn histograms(evaluator: &mut Evaluator<'_>, block: &Block, at: usize) -> Vec<Histogram> {
     let delayed = evaluator.delayed;
     let mut groups = Groups::default();
     let mut histograms: Vec<Histogram> = Vec::new();
+    let mut bounds = Bounds::default();
     for (number, row) in block.rows.iter().enumerate() {
         let written = row.labels.get(BUCKET_LABEL).unwrap_or("");
         let name = if delayed { row.labels.metric_name().unwrap_or("") } else { "" };
-        let Ok(bound) = written.parse::<f64>() else {
+        let Some(bound) = bounds.of(written) else {
             let message =
                 format!("bucket label \"le\" is missing or has a malformed value of {written:?}{}", for_metric(name));
             evaluator.notes.warn(evaluator.text, at, &message);

@@ -20,6 +20,7 @@ use super::ast::Type;
 use super::eval::block::{Block, Column, Output};
 use super::eval::frame::Frame;
 use super::eval::{Call, Evaluator, RangeVector, Window};
+use crate::tsdb::Ends;
 
 pub(crate) use histogram::warn_quantile;
 pub(crate) use math::{kahan_add, quantile};
@@ -66,6 +67,9 @@ type Remark = fn(&mut Evaluator<'_>, &Call<'_>, &RangeVector, &[Column], Frame) 
 pub(crate) struct OverRange {
     /// The number for one window, if there is one; the list is scratch space.
     pub(crate) body: fn(&Window<'_>, &mut Vec<f64>) -> Option<f64>,
+    /// The same number from the ends of a window whose values never fall, where these are enough; then the samples
+    /// between them are not even unpacked.
+    pub(crate) from_ends: Option<fn(&Ends, (i64, i64)) -> Option<f64>>,
     /// Whether the metric name stays.
     pub(crate) keeps_name: bool,
     /// Runs first.

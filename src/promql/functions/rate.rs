@@ -2,6 +2,7 @@
 
 use crate::promql::eval::block::Block;
 use crate::promql::eval::{Call, Evaluator, Window};
+use crate::tsdb::Ends;
 
 #[allow(clippy::cast_precision_loss)]
 fn seconds(millis: i64) -> f64 {
@@ -9,41 +10,71 @@ fn seconds(millis: i64) -> f64 {
 }
 
 pub(super) fn rate(window: &Window<'_>, _: &mut Vec<f64>) -> Option<f64> {
-    extrapolated(window, true, true)
+    over_samples(window, Change::Rate)
+}
+
+pub(super) fn rate_from_ends(ends: &Ends, bounds: (i64, i64)) -> Option<f64> {
+    never_fell(ends, bounds, Change::Rate)
 }
 
 pub(super) fn increase(window: &Window<'_>, _: &mut Vec<f64>) -> Option<f64> {
-    extrapolated(window, true, false)
+    over_samples(window, Change::Increase)
+}
+
+pub(super) fn increase_from_ends(ends: &Ends, bounds: (i64, i64)) -> Option<f64> {
+    never_fell(ends, bounds, Change::Increase)
 }
 
 pub(super) fn delta(window: &Window<'_>, _: &mut Vec<f64>) -> Option<f64> {
-    extrapolated(window, false, false)
+    over_samples(window, Change::Delta)
 }
 
-/// The change over the window, stretched to its bounds where the samples come close to them.
-///
-/// Samples further from a bound than 1.1 mean intervals are taken to begin or end there; then only half an
-/// interval is added. A counter is never stretched to below zero.
-fn extrapolated(window: &Window<'_>, is_counter: bool, per_second: bool) -> Option<f64> {
+/// What is asked about the change over a window: of a counter per second, of a counter, of a gauge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Rate,
+    Increase,
+    Delta,
+}
+
+fn over_samples(window: &Window<'_>, asked: Change) -> Option<f64> {
     let [first, .., last] = window.samples else { return None };
     let mut change = last.value - first.value;
-    if is_counter {
+    if asked != Change::Delta {
         for pair in window.samples.windows(2) {
             if pair[1].value < pair[0].value {
                 change += pair[0].value;
             }
         }
     }
-    let mut to_start = seconds(first.at.millis() - window.start);
-    let mut to_end = seconds(window.end - last.at.millis());
+    let ends = Ends { first: *first, last: *last, count: window.samples.len() };
+    extrapolated(&ends, change, (window.start, window.end), asked)
+}
+
+/// As [`over_samples`], where no counter was reset.
+fn never_fell(ends: &Ends, bounds: (i64, i64), asked: Change) -> Option<f64> {
+    if ends.count < 2 {
+        return None;
+    }
+    extrapolated(ends, ends.last.value - ends.first.value, bounds, asked)
+}
+
+/// The change over the window, stretched to its bounds where the samples come close to them.
+///
+/// Samples further from a bound than 1.1 mean intervals are taken to begin or end there; then only half an
+/// interval is added. A counter is never stretched to below zero.
+fn extrapolated(ends: &Ends, change: f64, (start, end): (i64, i64), asked: Change) -> Option<f64> {
+    let Ends { first, last, count } = ends;
+    let mut to_start = seconds(first.at.millis() - start);
+    let mut to_end = seconds(end - last.at.millis());
     let sampled = seconds(last.at.millis() - first.at.millis());
     #[allow(clippy::cast_precision_loss)]
-    let between = sampled / (window.samples.len() - 1) as f64;
+    let between = sampled / (count - 1) as f64;
     let threshold = between * 1.1;
     if to_start >= threshold {
         to_start = between / 2.0;
     }
-    if is_counter && change > 0.0 && first.value >= 0.0 {
+    if asked != Change::Delta && change > 0.0 && first.value >= 0.0 {
         // Where a straight line through the samples would have been at zero.
         to_start = to_start.min(sampled * (first.value / change));
     }
@@ -51,8 +82,8 @@ fn extrapolated(window: &Window<'_>, is_counter: bool, per_second: bool) -> Opti
         to_end = between / 2.0;
     }
     let mut factor = if sampled == 0.0 { 1.0 } else { (sampled + to_start + to_end) / sampled };
-    if per_second {
-        factor /= seconds(window.end - window.start);
+    if asked == Change::Rate {
+        factor /= seconds(end - start);
     }
     Some(change * factor)
 }
@@ -80,7 +111,9 @@ fn last_two(window: &Window<'_>, is_rate: bool) -> Option<f64> {
 pub(super) fn remark_non_counter(evaluator: &mut Evaluator<'_>, call: &Call<'_>, block: &Block) {
     const SUFFIXES: [&str; 4] = ["_total", "_sum", "_count", "_bucket"];
     let mut last = "";
-    for number in 0..block.rows.len() {
+    // One metric's series all have one name.
+    let rows = if block.distinct { block.rows.len().min(1) } else { block.rows.len() };
+    for number in 0..rows {
         let name = block.label(number, crate::model::labels::METRIC_NAME, evaluator.delayed);
         if name == last || SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) {
             continue;

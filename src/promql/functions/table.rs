@@ -31,9 +31,10 @@ const fn date(name: &'static str, body: fn(&time::Date) -> f64) -> Function {
 }
 
 type OverBody = fn(&super::Window<'_>, &mut Vec<f64>) -> Option<f64>;
+type EndsBody = fn(&super::Ends, (i64, i64)) -> Option<f64>;
 
 const fn plain(body: OverBody) -> OverRange {
-    OverRange { body, keeps_name: false, remark: None, after: None }
+    OverRange { body, from_ends: None, keeps_name: false, remark: None, after: None }
 }
 
 const fn over(name: &'static str, body: OverBody) -> Function {
@@ -48,8 +49,8 @@ const fn keeping(body: OverBody) -> OverRange {
     OverRange { keeps_name: true, ..plain(body) }
 }
 
-const fn counter(body: OverBody) -> OverRange {
-    OverRange { after: Some(rate::remark_non_counter), ..plain(body) }
+const fn counter(body: OverBody, from_ends: EndsBody) -> OverRange {
+    OverRange { from_ends: Some(from_ends), after: Some(rate::remark_non_counter), ..plain(body) }
 }
 
 const SMOOTHING: OverRange =
@@ -109,7 +110,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     over_with("holt_winters", &[Matrix, Scalar, Scalar], SMOOTHING),
     date("hour", time::hour),
     over("idelta", rate::idelta),
-    over_with("increase", &[Matrix], counter(rate::increase)),
+    over_with("increase", &[Matrix], counter(rate::increase, rate::increase_from_ends)),
     experimental(variadic(row("info", &[Vector, Vector], Vector, Body::Special(info::info)), 1, false)),
     over("irate", rate::irate),
     variadic(row("label_join", &[Vector, Text, Text, Text], Vector, Body::Special(label::label_join)), 1, true),
@@ -131,7 +132,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     over_with("quantile_over_time", &[Scalar, Matrix], QUANTILE),
     map("rad", math::rad),
     experimental(row("range", &[], Scalar, Body::Special(time::range))),
-    over_with("rate", &[Matrix], counter(rate::rate)),
+    over_with("rate", &[Matrix], counter(rate::rate, rate::rate_from_ends)),
     over("resets", over_time::resets),
     variadic(row("round", &[Vector, Scalar], Vector, Body::MapWith(math::round)), 1, false),
     row("scalar", &[Vector], Scalar, Body::Special(presence::scalar)),
