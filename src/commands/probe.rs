@@ -119,7 +119,9 @@ fn show(outcome: &Outcome, json: bool) {
                     "  {} {} · {status} · request id {}",
                     record.method, record.path, record.request_id
                 ));
-                output::data(&format!("  {}", record.body_excerpt));
+                if !record.body_excerpt.is_empty() {
+                    output::data(&format!("  {}", record.body_excerpt));
+                }
             }
         }
     }
