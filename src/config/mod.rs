@@ -138,8 +138,9 @@ impl Config {
         if let Some(dir) = &mut self.runbooks.dir {
             *dir = folder.join(&dir);
         }
-        let default =
-            || env::var("STATE_DIRECTORY").map_or_else(|| folder.to_path_buf(), PathBuf::from).join("memsentry.db");
+        let default = || {
+            env::variable("STATE_DIRECTORY").map_or_else(|| folder.to_path_buf(), PathBuf::from).join("memsentry.db")
+        };
         self.store.path = Some(self.store.path.take().map_or_else(default, |path| folder.join(path)));
     }
 

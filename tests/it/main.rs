@@ -13,6 +13,8 @@ mod promql;
 mod queue;
 /// The reference service, for the suites that need one.
 mod reference;
+/// Rules fire here when they fire in Prometheus.
+mod rules_differential;
 /// Alerts, runbooks and rule tests belong together.
 mod shipped_files;
 /// What is stored survives what happens to processes, files and disks.
