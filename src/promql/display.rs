@@ -65,21 +65,23 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
-fn duration(millis: i64) -> String {
+pub(super) fn duration(millis: i64) -> String {
     let sign = if millis < 0 { "-" } else { "" };
     format!("{sign}{}", Duration::from_millis(millis.unsigned_abs()))
 }
 
+/// On one line; with `{:#}` broken over indented lines where it is long.
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        node(self, f)
+        if f.alternate() { f.write_str(&super::pretty::pretty(self, 0)) } else { node(self, f) }
     }
 }
 
 /// Writes a node and all below it on one line.
 pub(crate) fn node(node: &Node, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match &node.kind {
-        Kind::Number(value) => f.write_str(&number(value.0)),
+        // Without its plus, which would read as a sign of its own before `^`.
+        Kind::Number(value) => f.write_str(number(value.0).trim_start_matches('+')),
         Kind::String(text) => f.write_str(&quote(text)),
         Kind::Selector(selector) => {
             write_selector(selector, f)?;
@@ -138,7 +140,7 @@ fn write_selector(selector: &Selector, f: &mut fmt::Formatter<'_>) -> fmt::Resul
     Ok(())
 }
 
-fn write_shift(offset: i64, at: Option<At>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+pub(super) fn write_shift(offset: i64, at: Option<At>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     #[allow(clippy::cast_precision_loss)]
     match at {
         None => {}
@@ -156,11 +158,11 @@ fn write_subquery(subquery: &Subquery, f: &mut fmt::Formatter<'_>) -> fmt::Resul
     write_shift(subquery.offset, subquery.at, f)
 }
 
-fn labels(names: &[String]) -> String {
+pub(super) fn labels(names: &[String]) -> String {
     names.iter().map(|name| label(name)).collect::<Vec<_>>().join(", ")
 }
 
-fn write_matching(matching: &Matching, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+pub(super) fn write_matching(matching: &Matching, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if matching.written {
         write!(f, " {} ({})", if matching.on { "on" } else { "ignoring" }, labels(&matching.labels))?;
     }

@@ -14,6 +14,7 @@ use super::file::{Expression, KindSpec, RuleSpec};
 use super::recording::RecordingRule;
 use super::text::World;
 use super::view::Health;
+use super::window;
 
 /// A rule with its state.
 #[derive(Debug, Clone)]
@@ -83,6 +84,14 @@ impl Rule {
         }
     }
 
+    /// The alerting rule that it is, if it is one.
+    pub(super) fn alerting(&self) -> Option<&AlertingRule> {
+        match &self.kind {
+            Kind::Alerting(rule) => Some(rule),
+            Kind::Recording(_) => None,
+        }
+    }
+
     /// Goes on where the same rule stood before a reload; what the file says about it is new.
     pub(super) fn follow(&mut self, old: Self) {
         if let (Kind::Alerting(new), Kind::Alerting(old)) = (&mut self.kind, old.kind) {
@@ -124,7 +133,13 @@ impl Rule {
         };
         match &mut self.kind {
             Kind::Recording(rule) => rule.step(result, round.limit),
-            Kind::Alerting(rule) => rule.step(round.at, result, false, round.limit, &round.world, errors),
+            Kind::Alerting(rule) => {
+                let waits = rule.active.values().any(|a| a.unseen_until.is_some_and(|until| round.at < until));
+                let lookback = round.limits.lookback.std();
+                let judgeable =
+                    !waits || window::is_filled(&self.expression.parsed, round.tsdb, round.read_at, lookback);
+                rule.step(round.at, result, judgeable, round.limit, &round.world, errors)
+            }
         }
     }
 }

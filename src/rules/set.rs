@@ -1,11 +1,11 @@
 //! All groups of all files, and what carries over when the files or the process change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration as StdDuration;
 
 use crate::metrics::Registry;
-use crate::model::{Duration, Labels, Problem, Timestamp};
+use crate::model::{Alert, Duration, Labels, Problem, Timestamp};
 use crate::promql::Limits;
 use crate::store::Document;
 use crate::tsdb::Tsdb;
@@ -21,6 +21,7 @@ use super::retired::Retired;
 use super::rule::{Kind, Rule};
 use super::sources::sources;
 use super::view::GroupView;
+use super::window;
 
 /// What all groups share.
 #[derive(Debug, Clone)]
@@ -95,6 +96,11 @@ impl RuleSet {
         &self.groups
     }
 
+    /// The groups, to be evaluated one by one by whoever steps through time himself.
+    pub fn groups_mut(&mut self) -> &mut [Group] {
+        &mut self.groups
+    }
+
     /// As the API shows them.
     #[must_use]
     pub fn view(&self) -> Vec<GroupView> {
@@ -107,7 +113,25 @@ impl RuleSet {
         for group in self.groups.iter_mut().filter(|group| group.is_due(at)) {
             evaluation.absorb(group.evaluate(at, tsdb, limits));
         }
+        self.leave_out_overruled(&mut evaluation.alerts);
+        let set: BTreeSet<&String> = evaluation.state.set.iter().map(|document| &document.key).collect();
+        evaluation.state.remove.retain(|key| !set.contains(key));
         evaluation
+    }
+
+    /// An alert that is over for one rule and fires for another with the same labels, such as the edited form of
+    /// the same rule, fires. Telling both would page and resolve in turns.
+    fn leave_out_overruled(&self, alerts: &mut Vec<Alert>) {
+        if alerts.iter().all(|alert| alert.ends_at.is_none()) {
+            return;
+        }
+        let rules = self.groups.iter().flat_map(|group| &group.rules);
+        let firing: BTreeSet<Labels> = rules
+            .filter_map(Rule::alerting)
+            .flat_map(|rule| rule.active.iter().filter(|(_, active)| active.phase == Phase::Firing))
+            .map(|(labels, _)| self.outlet.labels(labels))
+            .collect();
+        alerts.retain(|alert| alert.ends_at.is_none() || !firing.contains(&alert.labels));
     }
 
     /// Takes over the alert state of an earlier run from `Table::RuleAlerts`. Call it once, before the first
@@ -119,7 +143,7 @@ impl RuleSet {
             let down = down.saturating_sub(group.interval.std());
             for rule in &mut group.rules {
                 let Kind::Alerting(alerting) = &mut rule.kind else { continue };
-                let hold = longest_window(&rule.expression.text).max(lookback.std()) + group.interval.std();
+                let hold = window::reach(&rule.expression.parsed, lookback.std()) + group.interval.std();
                 for (labels, mut active) in restored.alerts.remove(&rule.identity).unwrap_or_default() {
                     if active.phase == Phase::Pending {
                         active.active_at = (active.active_at + down).min(at.max(active.active_at));
@@ -160,6 +184,12 @@ impl RuleSet {
             if let Some(old) = rules.remove(&rule.identity) {
                 rule.follow(old);
             }
+            // A rule that was gone and is back gets back what it left.
+            if let Kind::Alerting(alerting) = &mut rule.kind {
+                for (labels, active) in self.retired.give_back(&rule.identity) {
+                    alerting.active.entry(labels).or_insert(active);
+                }
+            }
         }
         for (identity, rule) in rules {
             ended.extend(rule.written);
@@ -175,21 +205,6 @@ impl RuleSet {
     }
 }
 
-/// The longest range or subquery of an expression.
-fn longest_window(expression: &str) -> StdDuration {
-    let mut longest = StdDuration::ZERO;
-    let mut rest = expression;
-    while let Some((_, inside)) = rest.split_once('[') {
-        rest = inside;
-        let end = inside.find([']', ':']).unwrap_or(inside.len());
-        // What is in brackets inside a string is no duration, or makes the hold longer at worst.
-        if let Ok(window) = inside[..end].trim().parse::<Duration>() {
-            longest = longest.max(window.std());
-        }
-    }
-    longest
-}
-
 /// Rules that are alike in name, labels and expression are told apart by their order.
 fn number_repeated(groups: &mut [Group]) {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
@@ -201,3 +216,6 @@ fn number_repeated(groups: &mut [Group]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ pub(super) fn body(sources: &Sources) -> Markup {
     let alerts = alert_rows::in_order(&groups);
     html! {
         (headline(&alerts, &waiting))
-        @for alert in &alerts { (alert_rows::row(alert, &runbooks, now)) }
+        @for alert in &alerts { (alert_rows::row(alert, alert_rows::what_to_do(alert, &runbooks).as_deref(), now)) }
         @if !waiting.is_empty() {
             section.problem { h2 { "Not ready yet" } ul { @for line in &waiting { li { (line) } } } }
         }
@@ -51,7 +51,7 @@ fn headline(alerts: &[&AlertView], waiting: &[String]) -> Markup {
     };
     let sentence = match (firing, pending, waiting.is_empty()) {
         (0, 0, false) => "Starting".to_owned(),
-        (0, 0, true) => "Nothing is wrong".to_owned(),
+        (0, 0, true) => "No alert is firing".to_owned(),
         (0, _, _) => format!("{} pending", phrases::count(pending, "alert", "alerts")),
         (_, 0, _) => format!("{} firing", phrases::count(firing, "alert", "alerts")),
         _ => format!("{} firing, {pending} pending", phrases::count(firing, "alert", "alerts")),
