@@ -3,11 +3,15 @@
 
 /// The import table, the size limits and the headers hold in every file.
 mod architecture;
+/// What breaks in the service arrives as mail and webhook with the runbook in it, and so does its end.
+mod from_probe_to_page;
 /// A throwaway Postgres cluster with the service's tables, for the suites that need one.
 mod postgres;
 /// The queue is read at a bounded cost, and what befalls the database is a metric, not a hang.
 mod queue;
 /// Alerts, runbooks and rule tests belong together.
 mod shipped_files;
+/// A whole deployment: daemon, service, receivers.
+mod stage;
 /// What is stored survives what happens to processes, files and disks.
 mod store;
