@@ -14,6 +14,7 @@ pub mod notify;
 pub mod probes;
 pub mod promql;
 pub mod queue;
+pub mod rule_tests;
 pub mod rules;
 pub mod runbooks;
 pub mod scrape;

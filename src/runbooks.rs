@@ -74,6 +74,18 @@ impl Runbook {
         Some(Self { name: self.name.clone(), markdown })
     }
 
+    /// Everything below the title, as a runbook of its own.
+    #[must_use]
+    pub fn body(&self) -> Self {
+        Self { name: self.name.clone(), markdown: sections::body(&self.markdown) }
+    }
+
+    /// Everything but this section, as a runbook of its own.
+    #[must_use]
+    pub fn without(&self, heading: &str) -> Self {
+        Self { name: self.name.clone(), markdown: sections::without(&self.markdown, heading) }
+    }
+
     /// What can be linked to: the `id` of every heading, in order.
     #[must_use]
     pub fn anchors(&self) -> Vec<String> {

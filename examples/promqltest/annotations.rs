@@ -2,7 +2,7 @@
 
 use memsentry::promql::Answer;
 
-use crate::script::{Expected, Text};
+use super::script::{Expected, Text};
 
 /// What is wrong with the annotations of an answer.
 pub fn check(expected: &Expected, answer: &Answer) -> Result<(), String> {

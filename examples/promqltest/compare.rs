@@ -7,7 +7,7 @@ use memsentry::promql::series_notation::SequenceValue;
 use memsentry::promql::{Value, VectorSample};
 use memsentry::tsdb::Series;
 
-use crate::script::Expected;
+use super::script::Expected;
 
 /// Relative error that is allowed.
 const EPSILON: f64 = 0.000_001;

@@ -8,8 +8,8 @@ use memsentry::promql::series_notation::SequenceValue;
 use memsentry::promql::{self, Answer, Expr, Limits, Options, Value, VectorSample};
 use memsentry::tsdb::{Settings as TsdbSettings, Tsdb};
 
-use crate::script::{self, Command, Eval, Kind, Load, When};
-use crate::{annotations, compare, variants};
+use super::script::{self, Command, Eval, Kind, Load, When};
+use super::{annotations, compare, variants};
 
 const MINUTE: i64 = 60_000;
 

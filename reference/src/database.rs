@@ -23,7 +23,7 @@ const OWNER: &str = "memory_service";
 /// Name of the database in a throwaway cluster.
 const NAME: &str = "memory";
 /// A call of the API that waits longer than this for a connection fails.
-const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
+const ACQUIRE_LIMIT: Duration = Duration::from_secs(30);
 const POOL_SIZE: u32 = 16;
 
 /// Where the tables are and how each party reaches them.
@@ -103,6 +103,15 @@ async fn migrate(owner: &PgConnectOptions, layout: &Layout, with_guest: bool) ->
     Ok(())
 }
 
+/// `url` with another host and port, for a pooler on the way.
+pub fn rerouted(url: &Secret, host_and_port: &str) -> Option<Secret> {
+    let (scheme, rest) = url.expose().split_once("://")?;
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let user = authority.rsplit_once('@').map_or(String::new(), |(user, _)| format!("{user}@"));
+    Some(Secret::new(format!("{scheme}://{user}{host_and_port}{path}")))
+}
+
 /// Shuts the database off for everybody and opens it again, while the cluster goes on.
 #[derive(Clone)]
 pub struct Gate {
@@ -139,4 +148,20 @@ impl Gate {
 /// What went wrong, in the database's own words; the crate would add a line number of PostgreSQL's source.
 pub fn describe(error: &sqlx::Error) -> String {
     error.as_database_error().map_or_else(|| error.to_string(), |said| said.message().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pooler_takes_the_place_of_host_and_port_alone() {
+        for (url, expected) in [
+            ("postgres://u:p%40w@db:5432/memory?a=b", "postgres://u:p%40w@127.0.0.1:1/memory?a=b"),
+            ("postgres://u@db/memory", "postgres://u@127.0.0.1:1/memory"),
+            ("postgresql://db", "postgresql://127.0.0.1:1"),
+        ] {
+            assert_eq!(rerouted(&Secret::new(url), "127.0.0.1:1"), Some(Secret::new(expected)));
+        }
+    }
 }

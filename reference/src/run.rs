@@ -1,7 +1,7 @@
 //! The life of the service: start everything, say where it is, wait, end everything in reverse.
 
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,14 +12,16 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::{Agent, anthropic::Anthropic, deterministic::Deterministic};
-use crate::database::Database;
+use crate::database::{Database, rerouted};
 use crate::faults::sabotage::Sabotage;
 use crate::faults::{Faults, endpoint};
+use crate::quirks::Quirk;
+use crate::secret::Secret;
 use crate::settings::{AgentKind, Settings};
 use crate::sql::Layout;
 use crate::stop::{self, Signals};
 use crate::tasks::{self, Tasks};
-use crate::{api, worker};
+use crate::{api, pooler, worker};
 
 /// How long requests and rows in hand may take to finish.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -84,12 +86,30 @@ async fn start(
     for _ in 0..settings.workers {
         tasks.spawn("worker", worker::run(shared.clone(), stop.clone()));
     }
+    let database_url = guest_url(settings, database, tasks, stop).await?;
     tracing::info!(%api_url, quirks = ?settings.quirks().names(), "ready");
     announce(&json!({
         "api_url": api_url,
-        "database_url": database.guest_url.expose(),
+        "database_url": database_url.expose(),
         "faults_url": faults_url,
     }))
+}
+
+/// What a guest connects to: the database itself, or the pooler that a quirk puts in front of it.
+async fn guest_url(
+    settings: &Settings,
+    database: &Database,
+    tasks: &mut Tasks,
+    stop: &CancellationToken,
+) -> anyhow::Result<Secret> {
+    if !settings.quirks().on(Quirk::TransactionPooler) {
+        return Ok(database.guest_url.clone());
+    }
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let url = rerouted(&database.guest_url, &listener.local_addr()?.to_string()).context("--database-url is no URL")?;
+    let upstream = (database.worker.get_host().to_owned(), database.worker.get_port());
+    tasks.spawn("pooler", pooler::run(listener, upstream, stop.clone()));
+    Ok(url)
 }
 
 fn agent(settings: &Settings) -> anyhow::Result<Box<dyn Agent>> {

@@ -102,10 +102,9 @@ pub struct Statements {
     pub read_memory: String,
     /// `$1` chats to leave alone, `$2` how many → id and chat of the oldest open rows.
     pub oldest: String,
-    /// `$1` row, `$2` whether older rows of its chat may be overtaken → snippet and retries, unless somebody has it.
+    /// `$1` row, `$2` whether older rows of its chat may be overtaken → snippet, retries and prior memory, unless
+    /// somebody has the row or it is finished.
     pub take: String,
-    /// `$1` chat → the stored memory.
-    pub prior: String,
     /// `$1` row: its summary is there, and is about to be written.
     pub mark_ready: String,
     /// `$1` row, `$2` whether to set `processed_at`, `$3` whether to clear the traces of failures.
@@ -139,16 +138,14 @@ impl Statements {
                  ORDER BY created_at, id LIMIT $2"
             ),
             take: format!(
-                "SELECT new_context_snippet, retry_count FROM chat_context_queue q
-                 WHERE id = $1 AND status IN {OPEN} AND ($2 OR NOT EXISTS (
+                "SELECT new_context_snippet, retry_count,
+                        user_confirmed, llm_inferred, general_summary, token_count
+                 FROM chat_context_queue q LEFT JOIN chat_metadata m ON m.chat_id = q.chat_id
+                 WHERE q.id = $1 AND q.status IN {OPEN} AND ($2 OR NOT EXISTS (
                      SELECT FROM chat_context_queue older
                      WHERE older.chat_id = q.chat_id AND older.status IN {OPEN}
                        AND (older.created_at, older.id) < (q.created_at, q.id)))
-                 FOR UPDATE SKIP LOCKED"
-            ),
-            prior: format!(
-                "SELECT user_confirmed, llm_inferred, general_summary, token_count
-                 FROM chat_metadata WHERE chat_id = {id}"
+                 FOR UPDATE OF q SKIP LOCKED"
             ),
             mark_ready: format!(
                 "UPDATE chat_context_queue SET status = 'ready_to_write' WHERE id = $1 AND status IN {OPEN}"

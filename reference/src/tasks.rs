@@ -67,3 +67,27 @@ pub fn stop_at_end_of_input(stop: CancellationToken) {
         stop.cancel();
     });
 }
+
+/// Work of the same kind, of which only so much runs at once. What still runs ends when this is dropped.
+pub struct Group {
+    running: JoinSet<()>,
+    limit: usize,
+}
+
+impl Group {
+    /// Empty, with room for `limit` pieces of work.
+    pub fn new(limit: usize) -> Self {
+        Self { running: JoinSet::new(), limit }
+    }
+
+    /// Waits until there is room for one more.
+    pub async fn room(&mut self) {
+        while self.running.try_join_next().is_some() {}
+        while self.running.len() >= self.limit && self.running.join_next().await.is_some() {}
+    }
+
+    /// Runs `work` beside the caller.
+    pub fn spawn(&mut self, work: impl Future<Output = ()> + Send + 'static) {
+        self.running.spawn(work);
+    }
+}

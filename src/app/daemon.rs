@@ -33,6 +33,9 @@ const QUERY_LIMITS: crate::promql::Limits =
 /// For notifications under way to be answered at the end.
 const LAST_DELIVERIES: StdDuration = StdDuration::from_millis(1_500);
 
+/// For the store to write what was handed to it.
+const LAST_WRITES: StdDuration = StdDuration::from_secs(1);
+
 /// A running daemon.
 pub struct Daemon {
     core: Arc<Core>,
@@ -150,8 +153,10 @@ impl Daemon {
         self.core.generation.load().end().await;
         self.core.notify.close(LAST_DELIVERIES).await;
         self.work.end(StdDuration::from_millis(500)).await;
-        if let Err(error) = self.store.close().await {
-            tracing::error!(%error, "the store could not be closed tidily");
+        match tokio::time::timeout(LAST_WRITES, self.store.close()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the store could not be closed tidily"),
+            Err(_) => tracing::error!("the store does not answer and was left; what it had written is safe"),
         }
         self.base.end(StdDuration::from_millis(500)).await;
         tracing::info!("stopped");

@@ -27,6 +27,4 @@ pub use redact::Redactor;
 pub use settings::{Login, Settings};
 
 #[cfg(test)]
-pub(crate) mod fixture;
-#[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,5 +1,7 @@
 //! What the client does with a service that behaves, misbehaves, is slow, or is not there.
 
+pub(crate) mod fixture;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
@@ -7,8 +9,8 @@ use serde_json::json;
 use crate::metrics::{Registry, write_text};
 use crate::model::{Clock, Duration, Secret, Timestamp};
 
-use super::fixture::{Fixture, Reply, Seen, raw};
 use super::{CallError, Client, FailureReason, Login, Settings, Trigger};
+use fixture::{Fixture, Reply, Seen, raw};
 
 const MEMORY: &str =
     r#"{"chat_id":"c1","user_confirmed":{},"llm_inferred":{},"general_summary":"","last_updated":null}"#;

@@ -116,9 +116,20 @@ impl Dispatcher {
         if self.settles_at.is_some_and(|settles| at < settles) {
             return Vec::new();
         }
+        self.follow_clock(at);
         let due = self.groups.iter().filter(|(_, group)| group.due_at() <= at).map(|(id, _)| id.clone());
         let due: Vec<GroupId> = due.collect();
         due.into_iter().filter_map(|id| self.decide_group(id, at)).collect()
+    }
+
+    /// A clock that was set back must not hold up anybody's page.
+    fn follow_clock(&mut self, at: Timestamp) {
+        for group in self.groups.values_mut() {
+            if let Some(route) = group.route.and_then(|index| self.plan.route(index)) {
+                let longest = at + route.group_wait.max(route.group_interval);
+                group.next_flush = group.next_flush.min(longest);
+            }
+        }
     }
 
     fn decide_group(&mut self, id: GroupId, at: Timestamp) -> Option<Decision> {

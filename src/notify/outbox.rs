@@ -10,14 +10,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration as StdDuration;
 
 use arc_swap::ArcSwap;
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::Notify as Wake;
 
 use crate::model::task::{BoxFuture, Task};
 use crate::model::{Clock, Stopwatch, Timestamp};
 use crate::runbooks::Runbooks;
-use crate::store::{OutboxRow, Store};
+use crate::store::{OutboxRow, Store, StoreError};
 
 use super::message::Notification;
 use super::metrics::Metrics;
@@ -30,6 +30,8 @@ const LONGEST_SLEEP: StdDuration = StdDuration::from_secs(5);
 const LONGEST_ATTEMPT: StdDuration = StdDuration::from_secs(330);
 /// Most answers that wait for the store.
 const MOST_UNRECORDED: usize = 10_000;
+/// Most attempts under way at all notifiers together.
+const MOST_UNDER_WAY: usize = 64;
 
 /// Notifiers by receiver and label, and what they share. Swapped whole by a reload.
 #[derive(Default)]
@@ -62,9 +64,6 @@ enum Answered {
     Finished { id: String, result: String },
     Postponed { id: String, attempts: u32, next: Timestamp, error: String },
 }
-
-/// A message and how its attempt ended.
-type Ended = (OutboxRow, Result<(), Failure>);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic while holding the lock leaves whole messages behind.
@@ -150,25 +149,38 @@ impl Inner {
 
     async fn run(self: Arc<Self>) {
         lock(&self.queue).nothing_under_way();
-        let mut under_way: FuturesUnordered<BoxFuture<Ended>> = FuturesUnordered::new();
+        let mut under_way: FuturesUnordered<BoxFuture<()>> = FuturesUnordered::new();
+        let mut with_store: FuturesUnordered<BoxFuture<()>> = FuturesUnordered::new();
+        self.load().await;
         loop {
-            self.load().await;
             let now = self.clock.now();
-            if !self.closing.load(Ordering::SeqCst) {
-                for row in lock(&self.queue).take_due(now) {
-                    under_way.push(Box::pin(Arc::clone(&self).attempt(row)));
-                }
-            } else if under_way.is_empty() {
+            let room = if self.closing.load(Ordering::SeqCst) { 0 } else { MOST_UNDER_WAY - under_way.len() };
+            for row in lock(&self.queue).take_due(now, room) {
+                under_way.push(Box::pin(Arc::clone(&self).tell(row)));
+            }
+            if room == 0 && under_way.is_empty() {
                 self.settled.notify_one();
             }
             self.show(now);
-            let next = lock(&self.queue).next_due().map_or(LONGEST_SLEEP, |next| next.since(now).min(LONGEST_SLEEP));
+            let next = lock(&self.queue).next_due().filter(|_| room > 0);
+            let sleep = next.map_or(LONGEST_SLEEP, |next| next.since(now).min(LONGEST_SLEEP));
             tokio::select! {
-                Some((row, result)) = under_way.next() => self.settle(row, result).await,
+                Some(()) = under_way.next() => {}
+                Some(()) = with_store.next() => {}
                 () = self.wake.notified() => {}
-                () = tokio::time::sleep(next.max(StdDuration::from_millis(1))) => self.record().await,
+                () = tokio::time::sleep(sleep.max(StdDuration::from_millis(1))) => {
+                    if with_store.is_empty() {
+                        with_store.push(Box::pin(Arc::clone(&self).catch_up()));
+                    }
+                }
             }
         }
+    }
+
+    /// What could not be read or written before.
+    async fn catch_up(self: Arc<Self>) {
+        self.load().await;
+        self.record().await;
     }
 
     /// What waited when the last process ended.
@@ -188,22 +200,28 @@ impl Inner {
         }
     }
 
-    async fn attempt(self: Arc<Self>, row: OutboxRow) -> Ended {
+    /// One attempt and what follows from it.
+    async fn tell(self: Arc<Self>, row: OutboxRow) {
+        // A message that makes a notifier panic must not take the others with it.
+        let attempt = std::panic::AssertUnwindSafe(self.attempt(&row)).catch_unwind().await;
+        let result = attempt.unwrap_or_else(|_| Err(Failure::never(FailureReason::Other, "the notifier panicked")));
+        let answered = self.settle(row, result);
+        if self.hand_over(&answered).await.is_err() {
+            // The store has said so itself, once; the answer is handed over again later.
+            self.remember(answered);
+        }
+    }
+
+    async fn attempt(&self, row: &OutboxRow) -> Result<(), Failure> {
         let notifiers = self.notifiers.load_full();
         let (receiver, label) = (row.receiver.as_str(), row.notifier.as_str());
         self.metrics.attempts.with_label_values(&[receiver, label]).inc();
         let Some(notifier) = notifiers.all.get(&(row.receiver.clone(), row.notifier.clone())) else {
-            let failure = Failure::later(FailureReason::Other, "the configuration has no such notifier any more");
-            return (row, Err(failure));
+            return Err(Failure::later(FailureReason::Other, "the configuration has no such notifier any more"));
         };
-        let notification: Notification = match serde_json::from_str(&row.body) {
-            Ok(notification) => notification,
-            Err(error) => {
-                let failure =
-                    Failure::never(FailureReason::Other, format!("the stored message is unreadable: {error}"));
-                return (row, Err(failure));
-            }
-        };
+        let notification: Notification = serde_json::from_str(&row.body).map_err(|error| {
+            Failure::never(FailureReason::Other, format!("the stored message is unreadable: {error}"))
+        })?;
         let watch = Stopwatch::start();
         let attempt =
             Attempt { key: &row.id, notification: &notification, runbooks: &notifiers.runbooks, at: self.clock.now() };
@@ -211,10 +229,10 @@ impl Inner {
         let result = result.unwrap_or_else(|_| Err(Failure::later(FailureReason::Timeout, "the attempt never ended")));
         let kind = label.split('[').next().unwrap_or(label);
         self.metrics.duration.with_label_values(&[kind]).observe(watch.elapsed().as_secs_f64());
-        (row, result)
+        result
     }
 
-    async fn settle(&self, row: OutboxRow, result: Result<(), Failure>) {
+    fn settle(&self, row: OutboxRow, result: Result<(), Failure>) -> Answered {
         let now = self.clock.now();
         let (receiver, notifier) = (row.receiver.as_str(), row.notifier.as_str());
         if let Err(failure) = &result {
@@ -224,7 +242,7 @@ impl Inner {
         let settled = lock(&self.queue).settle(&row, retry, now, rand::random());
         let error = result.err().map(|failure| failure.message).unwrap_or_default();
         let attempt = row.attempts + 1;
-        let answered = match settled {
+        match settled {
             Settled::Delivered => {
                 tracing::info!(receiver, notifier, group = row.group_key, attempt, "notification delivered");
                 Answered::Finished { id: row.id, result: "delivered".to_owned() }
@@ -239,24 +257,22 @@ impl Inner {
                 tracing::error!(receiver, notifier, group = row.group_key, attempt, error, "notification given up");
                 Answered::Finished { id: row.id, result: format!("given up: {error}") }
             }
-        };
-        self.remember(answered);
-        self.record().await;
+        }
     }
 
-    /// Hands answers to the store; what it cannot take is tried again later. After a restart before that the
-    /// message is repeated, with the same key.
+    async fn hand_over(&self, answered: &Answered) -> Result<(), StoreError> {
+        match answered {
+            Answered::Finished { id, result } => self.store.finish(id, self.clock.now(), result).await,
+            Answered::Postponed { id, attempts, next, error } => self.store.postpone(id, *attempts, *next, error).await,
+        }
+    }
+
+    /// Hands over what the store could not take before. A restart before that repeats the message, with the
+    /// same key.
     async fn record(&self) {
         loop {
             let Some(answered) = lock(&self.unrecorded).pop_front() else { return };
-            let result = match &answered {
-                Answered::Finished { id, result } => self.store.finish(id, self.clock.now(), result).await,
-                Answered::Postponed { id, attempts, next, error } => {
-                    self.store.postpone(id, *attempts, *next, error).await
-                }
-            };
-            if result.is_err() {
-                // The store has said so already, once.
+            if self.hand_over(&answered).await.is_err() {
                 lock(&self.unrecorded).push_front(answered);
                 return;
             }

@@ -16,10 +16,12 @@ use super::notifiers::Retry;
 /// First distance between attempts; doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: StdDuration = StdDuration::from_secs(1);
 const LONGEST_PAUSE: StdDuration = StdDuration::from_secs(300);
+/// What lies further ahead was written by a clock that has been set back since.
+const FURTHEST_AHEAD: StdDuration = StdDuration::from_secs(3700);
 /// Age at which a message is given up.
 pub(super) const TOO_OLD: StdDuration = StdDuration::from_secs(24 * 3600);
 /// Most attempts under way at one notifier.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 4;
 /// Most messages that wait.
 pub(super) const MOST_WAITING: usize = 10_000;
 /// Most bytes of messages that wait.
@@ -120,8 +122,12 @@ impl Queue {
     }
 
     /// Messages to attempt now; they count as under way until [`Queue::settle`] hears of them.
-    pub fn take_due(&mut self, at: Timestamp) -> Vec<OutboxRow> {
-        self.lines.values_mut().flat_map(|line| line.take_due(at)).collect()
+    pub fn take_due(&mut self, at: Timestamp, most: usize) -> Vec<OutboxRow> {
+        let mut due = Vec::new();
+        for line in self.lines.values_mut() {
+            due.extend(line.take_due(at, most.saturating_sub(due.len())));
+        }
+        due
     }
 
     /// When [`Queue::take_due`] may have something again.
@@ -192,16 +198,17 @@ impl Line {
         most.saturating_sub(self.under_way)
     }
 
-    fn take_due(&mut self, at: Timestamp) -> Vec<OutboxRow> {
-        if self.not_before.is_some_and(|earliest| at < earliest) {
+    fn take_due(&mut self, at: Timestamp, most: usize) -> Vec<OutboxRow> {
+        let ahead = |time: Timestamp| at < time && time.since(at) < FURTHEST_AHEAD;
+        if self.not_before.is_some_and(ahead) {
             return Vec::new();
         }
-        let room = self.room();
+        let room = self.room().min(most);
         let mut due: Vec<&mut Waiting> = self
             .lanes
             .values_mut()
             .filter_map(|lane| lane.front_mut())
-            .filter(|waiting| !waiting.under_way && waiting.row.next_attempt_at <= at)
+            .filter(|waiting| !waiting.under_way && !ahead(waiting.row.next_attempt_at))
             .collect();
         // Those that were tried least come first, so that one bad message does not stand before the others.
         due.sort_by_key(|waiting| (waiting.row.attempts, waiting.row.created_at));

@@ -2,14 +2,16 @@
 //!
 //! Time is paused and moves when everybody waits, so that a deadline of 20 s costs nothing.
 
+mod service;
+
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration as StdDuration;
 
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::memory_api::fixture::{Fixture, Reply, Seen};
+use crate::memory_api::tests::fixture::{Fixture, Reply, Seen};
 use crate::memory_api::{self, Client};
 use crate::metrics::{Registry, write_text};
 use crate::model::{Clock, Duration, Secret, Timestamp};
@@ -19,99 +21,7 @@ use super::metrics::Series;
 use super::outcome::Reason;
 use super::run::execute;
 use super::{Context, History, Outcome, Settings, Target, tasks};
-
-/// How the service behaves; changed while it runs.
-#[derive(Clone)]
-struct Behaviour {
-    /// Reads of a memory until an update shows in it; `None` is never.
-    reads_until_processed: Option<u32>,
-    /// What a processed update leaves.
-    memory: Arc<dyn Fn(&str) -> Value + Send + Sync>,
-    last_updated_moves: bool,
-    /// Every route but health and login answers so.
-    refuse: Option<u16>,
-    health: Value,
-}
-
-impl Default for Behaviour {
-    fn default() -> Self {
-        Self {
-            reads_until_processed: Some(1),
-            memory: Arc::new(|snippet| json!({"code": snippet})),
-            last_updated_moves: true,
-            refuse: None,
-            health: json!({"status": "healthy", "services": {"database": "healthy", "openai": "degraded"}}),
-        }
-    }
-}
-
-#[derive(Default)]
-struct Chat {
-    confirmed: Value,
-    last_updated: Option<String>,
-    pending: Option<(String, u32)>,
-}
-
-#[derive(Clone, Default)]
-struct Service {
-    behaviour: Arc<Mutex<Behaviour>>,
-    chats: Arc<Mutex<BTreeMap<String, Chat>>>,
-}
-
-impl Service {
-    fn set(&self, change: impl FnOnce(&mut Behaviour)) {
-        change(&mut self.behaviour.lock().unwrap());
-    }
-
-    fn answer(&self, seen: &Seen) -> Reply {
-        let behaviour = self.behaviour.lock().unwrap().clone();
-        match (seen.route.as_str(), behaviour.refuse) {
-            ("GET /health", _) => Reply::ok(behaviour.health),
-            ("POST /auth/login", _) => Reply::ok(json!({"access_token": "opaque-token"})),
-            (_, Some(status)) => Reply::Status(status, r#"{"detail": "no"}"#.into()),
-            ("POST /conversations", _) => {
-                let mut chats = self.chats.lock().unwrap();
-                let id = format!("chat-{}", chats.len());
-                let chat = Chat { confirmed: json!({}), ..Chat::default() };
-                chats.insert(id.clone(), chat);
-                let body: Value = serde_json::from_str(&seen.body).unwrap();
-                Reply::ok(json!({"conversation_id": id, "metadata": body["metadata"]}))
-            }
-            ("POST /api/v1/memory/update", _) => self.update(&behaviour, &seen.body),
-            (route, _) => self.read(&behaviour, route.rsplit('/').next().unwrap_or("")),
-        }
-    }
-
-    fn update(&self, behaviour: &Behaviour, body: &str) -> Reply {
-        let body: Value = serde_json::from_str(body).unwrap();
-        let mut chats = self.chats.lock().unwrap();
-        let Some(chat) = chats.get_mut(body["chat_id"].as_str().unwrap()) else {
-            return Reply::Status(404, "{}".into());
-        };
-        let snippet = body["context_snippet"].as_str().unwrap().to_owned();
-        chat.pending = behaviour.reads_until_processed.map(|reads| (snippet, reads));
-        Reply::Status(201, json!({"queue_id": "q1", "status": "pending_summarization"}).to_string())
-    }
-
-    fn read(&self, behaviour: &Behaviour, id: &str) -> Reply {
-        let mut chats = self.chats.lock().unwrap();
-        let Some(chat) = chats.get_mut(id) else { return Reply::Status(404, "{}".into()) };
-        match chat.pending.take() {
-            Some((snippet, 0)) => {
-                chat.confirmed = (behaviour.memory)(&snippet);
-                if behaviour.last_updated_moves || chat.last_updated.is_none() {
-                    chat.last_updated = Some(snippet);
-                }
-            }
-            Some((snippet, reads)) => chat.pending = Some((snippet, reads - 1)),
-            None => {}
-        }
-        Reply::ok(json!({
-            "chat_id": id, "user_confirmed": chat.confirmed, "llm_inferred": {}, "general_summary": "",
-            "last_updated": chat.last_updated,
-        }))
-    }
-}
+use service::Service;
 
 /// A probe with its service, for several runs.
 struct Bench {

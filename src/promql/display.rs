@@ -79,7 +79,8 @@ impl fmt::Display for Node {
 /// Writes a node and all below it on one line.
 pub(crate) fn node(node: &Node, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match &node.kind {
-        Kind::Number(value) => f.write_str(&number(value.0)),
+        // Without its plus, which would read as a sign of its own before `^`.
+        Kind::Number(value) => f.write_str(number(value.0).trim_start_matches('+')),
         Kind::String(text) => f.write_str(&quote(text)),
         Kind::Selector(selector) => {
             write_selector(selector, f)?;

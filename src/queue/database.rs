@@ -30,12 +30,15 @@ pub(super) struct Shared {
     collecting: Lane,
     /// For everything that probes ask.
     probing: Lane,
-    layouts: [Mutex<Option<(Arc<Layout>, Stopwatch)>>; 2],
+    /// As the reading role and as the cleaning role see it, and since when.
+    layouts: [Mutex<Option<Known>>; 2],
     /// Whether the cleaning role may delete conversations: 0 no, 1 yes, 2 not known yet.
     deletable: AtomicU8,
     /// Where the next sweep goes on.
     pub(super) swept_to: Mutex<Option<String>>,
 }
+
+type Known = (Arc<Layout>, Stopwatch);
 
 /// Which lane, as which role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

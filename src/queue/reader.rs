@@ -59,7 +59,8 @@ impl Reader {
         }
     }
 
-    /// Reads once and publishes. Never takes much longer than twice the configured time-out.
+    /// Reads once and publishes. At most three exchanges (tables, read, rows that vanished; usually the read alone),
+    /// each under the configured time-out.
     pub async fn read(&mut self) -> Result<(), DatabaseError> {
         let watch = Stopwatch::start();
         let result = self.collect().await;

@@ -159,10 +159,10 @@ impl Reader<'_> {
         let expression = self.expression(path, raw.expr.as_deref().unwrap_or(""));
         let mut labels = Vec::new();
         for (label, text) in group_labels.iter().filter(|(label, _)| !raw.labels.contains_key(*label)) {
-            labels.extend(self.text(&format!("{group}.labels"), label, text));
+            labels.extend(self.label(is_alert, &format!("{group}.labels"), label, text));
         }
         for (label, text) in &raw.labels {
-            labels.extend(self.text(&format!("{path}.labels"), label, text));
+            labels.extend(self.label(is_alert, &format!("{path}.labels"), label, text));
         }
         let mut annotations = Vec::new();
         for (annotation, text) in raw.annotations.iter().filter(|_| is_alert) {
@@ -241,6 +241,11 @@ impl Reader<'_> {
         }
     }
 
+    /// Only alerts expand templates in labels.
+    fn label(&mut self, is_alert: bool, path: &str, name: &str, raw: &str) -> Option<(String, Text)> {
+        if is_alert { self.text(path, name, raw) } else { Some((name.to_owned(), Text::literal(raw))) }
+    }
+
     fn text(&mut self, path: &str, name: &str, raw: &str) -> Option<(String, Text)> {
         match Text::new(raw) {
             Ok(text) => Some((name.to_owned(), text)),
@@ -271,3 +276,6 @@ fn is_name(name: &str, also: impl Fn(char) -> bool) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || also(c))
         && name.chars().all(|c| c.is_ascii_alphanumeric() || also(c))
 }
+
+#[cfg(test)]
+mod tests;

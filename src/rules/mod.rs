@@ -19,6 +19,7 @@ mod settings;
 mod sources;
 mod text;
 mod view;
+mod window;
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub use lint::lint;
 pub use metrics::DEFINITIONS;
 pub use set::{Options, RuleSet};
 pub use settings::Settings;
+pub use sources::read_sources;
 pub use view::{AlertView, GroupView, Health, RuleKind, RuleView, State};
 
 /// The rules that come with memsentry, used where the configuration names no file.

@@ -14,6 +14,7 @@ use super::file::{Expression, KindSpec, RuleSpec};
 use super::recording::RecordingRule;
 use super::text::World;
 use super::view::Health;
+use super::window;
 
 /// A rule with its state.
 #[derive(Debug, Clone)]
@@ -124,7 +125,13 @@ impl Rule {
         };
         match &mut self.kind {
             Kind::Recording(rule) => rule.step(result, round.limit),
-            Kind::Alerting(rule) => rule.step(round.at, result, false, round.limit, &round.world, errors),
+            Kind::Alerting(rule) => {
+                let waits = rule.active.values().any(|a| a.unseen_until.is_some_and(|until| round.at < until));
+                let lookback = round.limits.lookback.std();
+                let judgeable =
+                    !waits || window::is_filled(&self.expression.parsed, round.tsdb, round.read_at, lookback);
+                rule.step(round.at, result, judgeable, round.limit, &round.world, errors)
+            }
         }
     }
 }

@@ -21,6 +21,7 @@ use super::retired::Retired;
 use super::rule::{Kind, Rule};
 use super::sources::sources;
 use super::view::GroupView;
+use super::window;
 
 /// What all groups share.
 #[derive(Debug, Clone)]
@@ -95,6 +96,11 @@ impl RuleSet {
         &self.groups
     }
 
+    /// The groups, to be evaluated one by one by whoever steps through time himself.
+    pub fn groups_mut(&mut self) -> &mut [Group] {
+        &mut self.groups
+    }
+
     /// As the API shows them.
     #[must_use]
     pub fn view(&self) -> Vec<GroupView> {
@@ -119,7 +125,7 @@ impl RuleSet {
             let down = down.saturating_sub(group.interval.std());
             for rule in &mut group.rules {
                 let Kind::Alerting(alerting) = &mut rule.kind else { continue };
-                let hold = longest_window(&rule.expression.text).max(lookback.std()) + group.interval.std();
+                let hold = window::reach(&rule.expression.parsed, lookback.std()) + group.interval.std();
                 for (labels, mut active) in restored.alerts.remove(&rule.identity).unwrap_or_default() {
                     if active.phase == Phase::Pending {
                         active.active_at = (active.active_at + down).min(at.max(active.active_at));
@@ -175,21 +181,6 @@ impl RuleSet {
     }
 }
 
-/// The longest range or subquery of an expression.
-fn longest_window(expression: &str) -> StdDuration {
-    let mut longest = StdDuration::ZERO;
-    let mut rest = expression;
-    while let Some((_, inside)) = rest.split_once('[') {
-        rest = inside;
-        let end = inside.find([']', ':']).unwrap_or(inside.len());
-        // What is in brackets inside a string is no duration, or makes the hold longer at worst.
-        if let Ok(window) = inside[..end].trim().parse::<Duration>() {
-            longest = longest.max(window.std());
-        }
-    }
-    longest
-}
-
 /// Rules that are alike in name, labels and expression are told apart by their order.
 fn number_repeated(groups: &mut [Group]) {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
@@ -201,3 +192,6 @@ fn number_repeated(groups: &mut [Group]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

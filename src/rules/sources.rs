@@ -15,10 +15,19 @@ pub(super) fn sources(settings: &Settings, base: &Path) -> Result<Vec<Source>, V
     if settings.files.is_empty() {
         return Ok(vec![Source { name: SHIPPED_NAME.to_owned(), text: SHIPPED.to_owned() }]);
     }
+    read_sources(&settings.files, base)
+        .map_err(|problems| problems.into_iter().map(|problem| problem.below("rules.files")).collect())
+}
+
+/// The files that `patterns` mean, relative to `base`. Paths of problems are `[number of the pattern]`.
+///
+/// # Errors
+/// Files that cannot be read.
+pub fn read_sources(patterns: &[String], base: &Path) -> Result<Vec<Source>, Vec<Problem>> {
     let mut sources: Vec<Source> = Vec::new();
     let mut problems = Vec::new();
-    for (i, pattern) in settings.files.iter().enumerate() {
-        let path = format!("rules.files[{i}]");
+    for (i, pattern) in patterns.iter().enumerate() {
+        let path = format!("[{i}]");
         match matching(base, pattern) {
             Ok(names) => {
                 for name in names {

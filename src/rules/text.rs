@@ -7,7 +7,8 @@ use crate::template::{Environment, Limits, Map, PROMETHEUS, Query, Template, Tem
 #[derive(Debug, Clone)]
 pub(super) struct Text {
     raw: String,
-    template: Template,
+    /// `None` where the text stands for itself.
+    template: Option<Template>,
 }
 
 /// What all expansions of one evaluation share.
@@ -20,9 +21,17 @@ pub(super) struct World<'a> {
 impl Text {
     /// Parses `raw` and runs it against sample alerts.
     pub(super) fn new(raw: &str) -> Result<Self, TemplateError> {
-        let text = Self { raw: raw.to_owned(), template: Template::parse(raw, &PROMETHEUS)? };
-        text.try_out()?;
-        Ok(text)
+        if !raw.contains("{{") {
+            return Ok(Self::literal(raw));
+        }
+        let template = Template::parse(raw, &PROMETHEUS)?;
+        try_out(&template)?;
+        Ok(Self { raw: raw.to_owned(), template: Some(template) })
+    }
+
+    /// A text in which braces are braces.
+    pub(super) fn literal(raw: &str) -> Self {
+        Self { raw: raw.to_owned(), template: None }
     }
 
     pub(super) fn raw(&self) -> &str {
@@ -30,15 +39,13 @@ impl Text {
     }
 
     pub(super) fn is_plain(&self) -> bool {
-        self.template.is_plain()
+        self.template.is_none()
     }
 
     /// The text for one alert. An error stands in the text, so that the alert still goes out.
     pub(super) fn expand(&self, data: &Value, world: &World<'_>, errors: &mut Vec<String>) -> String {
-        if self.is_plain() {
-            return self.raw.clone();
-        }
-        match self.template.render(data, &world.environment, &Limits::default()) {
+        let Some(template) = &self.template else { return self.raw.clone() };
+        match template.render(data, &world.environment, &Limits::default()) {
             Ok(text) => text,
             Err(error) => {
                 errors.push(error.to_string());
@@ -46,31 +53,31 @@ impl Text {
             }
         }
     }
+}
 
-    /// Which error is real and which comes of the sample cannot be told from one sample, so a text is
-    /// refused only if none of several fits it.
-    fn try_out(&self) -> Result<(), TemplateError> {
-        let mut first_error = None;
-        for (label, value, series) in [("1", 1.0, 1), ("host.example:80", 0.0, 8), ("1", 1e9, 0)] {
-            let any = |text: &str| Value::Map(std::sync::Arc::new(Map::answering(text)));
-            let data = Value::fields([
-                ("Labels", any(label)),
-                ("ExternalLabels", any(label)),
-                ("ExternalURL", Value::text("http://localhost")),
-                ("Value", Value::Float(value)),
-            ]);
-            let names = ["target", "instance", "job", "probe", "status", "reason"];
-            let labels: Labels = names.into_iter().map(|name| (name, label)).collect();
-            let query = |_: &str| Ok(vec![(labels.clone(), value); series]);
-            let environment =
-                Environment { now: Timestamp::from_millis(0), external_url: "http://localhost", query: &query };
-            match self.template.render(&data, &environment, &Limits::default()) {
-                Ok(_) => return Ok(()),
-                Err(error) => first_error = first_error.or(Some(error)),
-            }
+/// Which error is real and which comes of the sample cannot be told from one sample, so a text is
+/// refused only if none of several fits it.
+fn try_out(template: &Template) -> Result<(), TemplateError> {
+    let mut first_error = None;
+    for (label, value, series) in [("1", 1.0, 1), ("host.example:80", 0.0, 8), ("1", 1e9, 0)] {
+        let any = |text: &str| Value::Map(std::sync::Arc::new(Map::answering(text)));
+        let data = Value::fields([
+            ("Labels", any(label)),
+            ("ExternalLabels", any(label)),
+            ("ExternalURL", Value::text("http://localhost")),
+            ("Value", Value::Float(value)),
+        ]);
+        let names = ["target", "instance", "job", "probe", "status", "reason"];
+        let labels: Labels = names.into_iter().map(|name| (name, label)).collect();
+        let query = |_: &str| Ok(vec![(labels.clone(), value); series]);
+        let environment =
+            Environment { now: Timestamp::from_millis(0), external_url: "http://localhost", query: &query };
+        match template.render(&data, &environment, &Limits::default()) {
+            Ok(_) => return Ok(()),
+            Err(error) => first_error = first_error.or(Some(error)),
         }
-        first_error.map_or(Ok(()), Err)
     }
+    first_error.map_or(Ok(()), Err)
 }
 
 /// What the templates of one alert see.

@@ -63,13 +63,34 @@ fn anchor(text: &str, earlier: &[Heading]) -> String {
     std::iter::once(slug.clone()).chain(numbered).find(|anchor| !taken(anchor)).unwrap_or(slug)
 }
 
-/// What stands between this heading and the next of its level or above.
-pub(super) fn section(markdown: &str, heading: &str) -> Option<String> {
+/// Where a heading stands, and where the next of its level or above begins.
+fn extent(markdown: &str, heading: &str) -> Option<(Range<usize>, usize)> {
     let headings = headings(markdown);
     let at = headings.iter().position(|found| found.text.eq_ignore_ascii_case(heading))?;
     let (start, rest) = (headings.get(at)?, headings.get(at + 1..)?);
     let end = rest.iter().find(|next| next.level <= start.level).map_or(markdown.len(), |next| next.at.start);
-    markdown.get(start.at.end..end).map(|text| text.trim().to_owned())
+    Some((start.at.clone(), end))
+}
+
+/// What stands below a heading.
+pub(super) fn section(markdown: &str, heading: &str) -> Option<String> {
+    let (start, end) = extent(markdown, heading)?;
+    markdown.get(start.end..end).map(|text| text.trim().to_owned())
+}
+
+/// What stands below the title, if it begins with one.
+pub(super) fn body(markdown: &str) -> String {
+    let title = headings(markdown).into_iter().next().filter(|first| first.level == 1);
+    let start = title.map_or(0, |title| title.at.end);
+    markdown.get(start..).unwrap_or(markdown).trim_start().to_owned()
+}
+
+/// What is left without a heading and what stands below it.
+pub(super) fn without(markdown: &str, heading: &str) -> String {
+    match extent(markdown, heading) {
+        Some((start, end)) => [markdown.get(..start.start), markdown.get(end..)].into_iter().flatten().collect(),
+        None => markdown.to_owned(),
+    }
 }
 
 /// The first paragraph, on one line.

@@ -34,6 +34,8 @@ fn the_summary_is_the_first_paragraph_and_a_section_ends_at_the_next() {
     let steps = book().section("first steps").expect("there");
     assert_eq!(steps.text(), "1. Look at the worker.\n2. Go on.\n");
     assert_eq!(book().section("Nowhere"), None);
+    assert_eq!(book().without("First steps").anchors(), ["queuestalled", "remedy"]);
+    assert_eq!(book().without("Nowhere"), book());
     assert_eq!(book().anchors(), ["queuestalled", "first-steps", "remedy"]);
 }
 

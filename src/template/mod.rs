@@ -115,10 +115,4 @@ impl Template {
     ) -> Result<String, TemplateError> {
         eval::render(self, data, environment, limits)
     }
-
-    /// Whether the text holds no action at all, so that it renders to itself.
-    #[must_use]
-    pub fn is_plain(&self) -> bool {
-        self.main.iter().all(|node| matches!(node, ast::Node::Text(_)))
-    }
 }

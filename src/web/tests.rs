@@ -1,6 +1,7 @@
 //! The server from outside, over loopback: what it answers, and what it does not put up with.
 
 mod api;
+mod promtool;
 mod sample;
 mod sample_rules;
 mod sample_runs;
@@ -20,16 +21,19 @@ async fn every_route_in_the_table_answers() {
     let served = Served::start(Sample::default()).await;
     served.view.ready.store(true, std::sync::atomic::Ordering::SeqCst);
     for route in routes::ROUTES {
-        let path =
-            route.path.replace("{target}", "production").replace("{probe}", "roundtrip").replace("{name}", "target");
+        let path = route
+            .path
+            .replace("{target}", "production")
+            .replace("{probe}", "roundtrip")
+            .replace("{name}", "target")
+            .replace("{alert}", "WorkerStalled");
         let answer = match route.path {
             "/-/reload" => served.send("POST", &path, &[], "").await,
             _ => served.get(&path).await,
         };
-        // These need parameters, or a runbook; that they say so shows that they were reached.
+        // These need parameters; that they say so shows that they were reached.
         let expected = match route.path {
             "/api/v1/query" | "/api/v1/query_range" | "/api/v1/series" => 400,
-            "/runbooks/{alert}" => 404,
             _ => 200,
         };
         assert_eq!(answer.code, expected, "{path}: {}", answer.body);
@@ -90,6 +94,18 @@ async fn a_calm_daemon_says_that_nothing_is_wrong() {
     let served = Served::start(Sample { quiet: true, ready: true.into(), ..Sample::default() }).await;
     let page = served.get("/").await.body;
     assert!(page.contains(r#"<h1 class="headline calm">Nothing is wrong</h1>"#), "{page}");
+}
+
+#[tokio::test]
+async fn a_runbook_stands_under_what_fires_now() {
+    let served = Served::start(Sample::default()).await;
+    let list = served.get("/runbooks/").await.body;
+    assert!(list.contains(r#"<a href="/runbooks/WorkerStalled">"#), "{list}");
+    let page = served.get("/runbooks/WorkerStalled").await.body;
+    let alert = page.find("for 12 min").expect("the alert that fires");
+    assert!(alert < page.find("<h1").expect("the runbook"), "{page}");
+    assert!(!page.contains("What to do"), "no link to the page itself");
+    assert_eq!(served.get("/runbooks/NoSuchAlert").await.code, 404);
 }
 
 #[tokio::test]

@@ -7,8 +7,14 @@ mod architecture;
 mod from_probe_to_page;
 /// A throwaway Postgres cluster with the service's tables, for the suites that need one.
 mod postgres;
+/// Whatever a deployment does, the probes tell processed from not processed.
+mod probes_against_the_reference;
+/// PromQL answers as the scripts say, our own and the public ones.
+mod promql;
 /// The queue is read at a bounded cost, and what befalls the database is a metric, not a hang.
 mod queue;
+/// The reference service, for the suites that need one.
+mod reference;
 /// Alerts, runbooks and rule tests belong together.
 mod shipped_files;
 /// A whole deployment: daemon, service, receivers.

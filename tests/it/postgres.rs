@@ -13,7 +13,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 use tokio::sync::OnceCell;
 
-/// The service's tables, as its contract describes them.
+/// The service's tables, as its contract describes them, and just those rights that `docs/deployment.md` asks for.
 pub const SCHEMA: &str = "
     create table conversations (id text primary key, user_id text, metadata jsonb, created_at timestamptz default now());
     create table chat_metadata (
@@ -29,7 +29,8 @@ pub const SCHEMA: &str = "
         error_message text);
     create index on chat_context_queue (status, created_at);
     create index on chat_context_queue (chat_id);
-    grant select on all tables in schema public to watcher;";
+    grant select (id, chat_id, status, created_at, processed_at, retry_count, error_message) on chat_context_queue to watcher;
+    grant select (id, user_id, metadata, created_at) on conversations to watcher;";
 
 /// What remains when this process ends, however it ends: it waits for the end of its standard input, then stops the
 /// server and removes its files.
@@ -148,6 +149,12 @@ impl Cluster {
             .arg(self.data())
             .args(["-o", &options, "-l"])
             .arg(self.directory.join("log")));
+    }
+
+    /// The server's main process.
+    pub fn postmaster(&self) -> String {
+        let file = std::fs::read_to_string(self.data().join("postmaster.pid")).expect("postmaster.pid");
+        file.lines().next().expect("a pid").to_owned()
     }
 
     /// Stops the server as an operator in a hurry does.

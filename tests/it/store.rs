@@ -1,5 +1,6 @@
 //! What is stored survives what happens to processes, files and disks.
 
+use std::io::BufRead;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -343,4 +344,51 @@ async fn damage_that_shows_in_use_is_set_aside_too() {
     open.until_up().await;
     open.store.put(Table::RuleAlerts, vec![document("new")], vec![]).await.expect("put");
     assert!(open.store.documents(Table::RuleAlerts).await.expect("documents").contains(&document("new")));
+}
+
+/// Not a test of its own: the victim of the next one, when started by it.
+#[tokio::test]
+async fn a_writer_that_is_there_to_be_killed() {
+    let Ok(path) = std::env::var(VICTIM) else { return };
+    let open = Open::at(Some(Path::new(&path))).await;
+    for n in 0_u64.. {
+        let id = format!("{}-{n}", std::process::id());
+        open.store.commit_notification(vec![log(&id)], vec![delivery(&id)]).await.expect("commit");
+        println!("\ncommitted {id}");
+    }
+}
+
+/// Names the file to the victim.
+const VICTIM: &str = "MEMSENTRY_TEST_VICTIM";
+
+#[tokio::test]
+async fn what_a_killed_process_was_told_is_stored_is_stored() {
+    let dir = tempfile::tempdir().expect("dir");
+    let mut committed = Vec::new();
+    for round in 0..10 {
+        let mut victim = std::process::Command::new(std::env::current_exe().expect("this test"))
+            .args(["--exact", "store::a_writer_that_is_there_to_be_killed", "--nocapture"])
+            .env(VICTIM, file(&dir))
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("victim");
+        let lines = std::io::BufReader::new(victim.stdout.take().expect("stdout")).lines();
+        let mut told = lines.filter_map(|line| line.ok()?.strip_prefix("committed ").map(str::to_owned));
+        committed.extend(told.by_ref().take(5 + round * 7));
+        victim.kill().expect("kill -9");
+        victim.wait().expect("gone");
+        // What was said before the kill and is still in the pipe counts too.
+        committed.extend(told);
+    }
+    let open = Open::at(Some(&file(&dir))).await;
+    assert!(open.is_up());
+    let outbox: Vec<String> = open.store.outbox().await.expect("outbox").into_iter().map(|row| row.id).collect();
+    let log: Vec<String> = open.store.notification_log().await.expect("log").into_iter().map(|row| row.key).collect();
+    assert!(committed.len() >= 300, "{}", committed.len());
+    for id in &committed {
+        assert!(outbox.contains(id), "{id} was lost");
+    }
+    // Both or neither, also for the one that was under way.
+    assert_eq!(outbox.len(), log.len());
+    assert!(outbox.iter().all(|id| log.contains(id)));
 }

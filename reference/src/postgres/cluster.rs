@@ -4,15 +4,16 @@
 //! socket beside its data. `initdb` and `postgres` refuse root, so as root they run as `postgres` or `nobody`.
 //! The keeper's pipe is the life line: dropping [`Cluster`], or dying with it, stops the server.
 
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, chown};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt as _;
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
+use rand::Rng as _;
+use rand::distr::Alphanumeric;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions as _, Connection as _};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStdin, Command};
 
 use super::Programs;
@@ -38,7 +39,7 @@ impl Cluster {
     pub async fn start(programs: &Programs) -> anyhow::Result<Self> {
         let mut last = anyhow!("not tried");
         for _ in 0..ATTEMPTS {
-            let mut cluster = Self::launch(programs)?;
+            let mut cluster = Self::launch(programs).await?;
             match cluster.ready().await {
                 Ok(()) => return Ok(cluster),
                 Err(error) if error.to_string().contains("could not bind") => last = error,
@@ -68,33 +69,27 @@ impl Cluster {
         }
     }
 
-    fn launch(programs: &Programs) -> anyhow::Result<Self> {
-        let home = tempfile::Builder::new().prefix("memsentry-reference-").tempdir()?;
-        let password = Secret::random();
-        let pwfile = home.path().join("password");
-        let script = home.path().join("keeper.sh");
-        write_private(&pwfile, password.expose())?;
-        write_private(&script, KEEPER)?;
-        let port = free_port()?;
-
+    async fn launch(programs: &Programs) -> anyhow::Result<Self> {
+        let name: String = rand::rng().sample_iter(Alphanumeric).take(10).map(char::from).collect();
+        // The keeper makes the directory: were it made here, a kill at this very moment would leave it behind.
+        let home = std::env::temp_dir().join(format!("memsentry-reference-{name}"));
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut command = Command::new("/bin/sh");
-        command.arg(&script).arg(home.path());
-        command.arg(&programs.initdb).arg(&programs.postgres).arg(port.to_string());
+        command.args(["-c", "eval \"$KEEPER\"", "memsentry-reference-postgres"]).env("KEEPER", KEEPER);
+        command.arg(&home).arg(&programs.initdb).arg(&programs.postgres).arg(port.to_string());
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         command.current_dir("/").process_group(0);
-        if std::fs::metadata(home.path())?.uid() == 0 {
+        if effective_user()? == 0 {
             let (user, group) = unprivileged_user(&std::fs::read_to_string("/etc/passwd")?)
                 .context("initdb refuses root, and neither postgres nor nobody is a user here")?;
-            for path in [&pwfile, &script, home.path()] {
-                chown(path, Some(user), Some(group))?;
-            }
             command.uid(user).gid(group);
         }
         let mut keeper = command.spawn().context("cannot start /bin/sh")?;
-        let line = keeper.stdin.take();
-        // From here on the keeper removes the directory.
-        let _: PathBuf = home.keep();
-        Ok(Self { keeper, line, port, password })
+        let mut line = keeper.stdin.take().context("the keeper has no standard input")?;
+        let password = Secret::random();
+        // If the keeper is gone already, waiting for it will tell why.
+        let _ = line.write_all(format!("{}\n", password.expose()).as_bytes()).await;
+        Ok(Self { keeper, line: Some(line), port, password })
     }
 
     async fn ready(&mut self) -> anyhow::Result<()> {
@@ -129,13 +124,10 @@ async fn failure(keeper: &mut Child) -> anyhow::Error {
     }
 }
 
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    std::io::Write::write_all(&mut file, text.as_bytes())
-}
-
-fn free_port() -> std::io::Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+/// Our user id, which is that of our own entry in the process table.
+fn effective_user() -> anyhow::Result<u32> {
+    let entry = std::fs::metadata("/proc/self").context("cannot tell which user this is")?;
+    Ok(entry.uid())
 }
 
 /// User and group id of `postgres`, otherwise of `nobody`.

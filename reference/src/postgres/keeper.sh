@@ -1,20 +1,24 @@
 # Runs one throwaway Postgres and removes it when standard input ends.
 #
-# Arguments: directory, initdb, postgres, port. Standard input is a pipe that only the reference holds: it ends when
-# the reference closes it, and also when the reference is killed, which is the point of this script. It runs in a
-# process group of its own, so that neither Ctrl-C nor a kill of the reference's group ends it first.
-# All of it is one function, so that the shell has read it whole before the directory, and this file in it, is removed.
+# Arguments: directory (made here), initdb, postgres, port. Standard input is a pipe that only the reference holds: its
+# first line is the password, and it ends when the reference closes it or is killed, which is the point of this script.
+# It runs in a process group of its own, so that neither Ctrl-C nor a kill of the reference's group ends it first.
 keep() {
     set -u
+    unset KEEPER
     trap '' HUP INT TERM
     directory=$1 initdb=$2 postgres=$3 port=$4
     exec 3<&0 </dev/null
     umask 077
+    read -r password <&3 || exit 1
+    mkdir "$directory" || exit 1
+    printf '%s' "$password" >"$directory/password"
 
+    # The password goes over loopback in the clear: SCRAM would cost an unoptimised client 50 ms per connection.
     if ! "$initdb" --pgdata "$directory/data" --username postgres --pwfile "$directory/password" \
-        --auth scram-sha-256 --encoding UTF8 --locale C --no-sync --no-instructions >"$directory/log" 2>&1; then
+        --auth password --encoding UTF8 --locale C --no-sync --no-instructions >"$directory/log" 2>&1; then
         tail -n 20 "$directory/log" >&2
-        rm -rf "$directory"
+        clear_away
         exit 1
     fi
     rm -f "$directory/password"
@@ -33,20 +37,29 @@ keep() {
     status=$?
     kill -KILL "$reaper" 2>/dev/null
     [ "$status" -eq 0 ] || tail -n 20 "$directory/log" >&2
-    rm -rf "$directory"
+    clear_away
     exit "$status"
 }
 
-# Waits for the end of the pipe, then stops the server: fast at first, after five seconds without mercy.
+# Waits for the end of the pipe, then stops the server: fast at first, after five seconds without mercy. A server that
+# is only just starting does not hear the signal, so it is told again and again.
 reap() {
     while read -r _ <&3; do :; done
-    kill -INT "$1"
     tries=0
-    while kill -0 "$1" && [ "$tries" -lt 50 ]; do
+    while kill -INT "$1" && [ "$tries" -lt 50 ]; do
         sleep 0.1
         tries=$((tries + 1))
     done
     kill -KILL "$1"
+}
+
+# A killed server's children may still be writing while this runs.
+clear_away() {
+    tries=0
+    until rm -rf "$directory" 2>/dev/null && [ ! -e "$directory" ] || [ "$tries" -ge 50 ]; do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
 }
 
 keep "$@"

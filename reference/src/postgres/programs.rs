@@ -17,10 +17,15 @@ const USUAL_PLACES: &[(&str, &str)] = &[
     ("/opt/homebrew/opt", "bin"),
 ];
 
+const HINT: &str = "hint: install the Debian package postgresql (apt-get install postgresql), name the directory of \
+initdb by --pg-bin or PG_BIN, or give a database by --database-url";
+
 /// The two programs that make a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Programs {
+    /// Makes the files of a cluster.
     pub initdb: PathBuf,
+    /// The server.
     pub postgres: PathBuf,
 }
 
@@ -31,19 +36,13 @@ impl Programs {
         if let Some(directory) = asked {
             return match Self::within(&directory) {
                 Some(found) => Ok(found),
-                None => bail!("{} does not hold initdb and postgres", directory.display()),
+                None => bail!("{} does not hold initdb and postgres\n{HINT}", directory.display()),
             };
         }
         let path = environment("PATH").unwrap_or_default();
         let on_path = std::env::split_paths(&path).find_map(|directory| Self::within(&directory));
         on_path.or_else(|| USUAL_PLACES.iter().find_map(|(root, bin)| Self::newest(Path::new(root), bin))).map_or_else(
-            || {
-                bail!(
-                    "no PostgreSQL found: initdb is neither in PATH nor under /usr/lib/postgresql\n\
-                     hint: install the Debian package postgresql (apt-get install postgresql), name its directory by \
-                     --pg-bin or PG_BIN, or give a database by --database-url"
-                )
-            },
+            || bail!("no PostgreSQL found: initdb is neither in PATH nor under /usr/lib/postgresql\n{HINT}"),
             Ok,
         )
     }

@@ -93,7 +93,8 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     }
 }
 
-/// One look at the queue; answers with how many rows were worked on.
+/// One look at the queue; answers with how many rows got further. If none did, an idle sleep is due, so that rows
+/// which fail for ever do not occupy a core.
 async fn turn(
     shared: &Shared,
     connection: &mut Option<PgConnection>,

@@ -28,7 +28,7 @@ struct Summary {
     tokens: u32,
 }
 
-/// Works on the row and answers whether there was something to do.
+/// Works on the row and answers whether it got further; a row that failed did not.
 pub async fn process(
     shared: &Shared,
     connection: &mut PgConnection,
@@ -36,7 +36,7 @@ pub async fn process(
     chat: &str,
     stop: &CancellationToken,
 ) -> Result<bool, sqlx::Error> {
-    let Some(taken) = take(shared, connection, id, chat).await? else { return Ok(false) };
+    let Some(taken) = take(shared, connection, id).await? else { return Ok(false) };
     let summary = if shared.quirks.on(Quirk::MockSummariser) {
         // A mock leaves no trace but the completed row.
         Ok(None)
@@ -53,39 +53,36 @@ pub async fn process(
             sqlx::query(ready).bind(id).execute(&mut *connection).await?;
             write(shared, connection, id, chat, summary).await?;
         }
-        Err(problem) => fail(shared, connection, id, chat, &taken, &problem).await?,
+        Err(problem) => {
+            fail(shared, connection, id, chat, &taken, &problem).await?;
+            return Ok(false);
+        }
     }
     Ok(true)
 }
 
 /// Row and prior memory as of one instant; nothing if somebody else finished or deleted the row.
-async fn take(
-    shared: &Shared,
-    connection: &mut PgConnection,
-    id: Uuid,
-    chat: &str,
-) -> Result<Option<Taken>, sqlx::Error> {
-    let mut transaction = connection.begin().await?;
-    let row: Option<(String, i32)> = sqlx::query_as(AssertSqlSafe(shared.statements.take.as_str()))
+async fn take(shared: &Shared, connection: &mut PgConnection, id: Uuid) -> Result<Option<Taken>, sqlx::Error> {
+    type Row = (String, i32, Option<Value>, Option<Value>, Option<String>, Option<i32>);
+    let row: Option<Row> = sqlx::query_as(AssertSqlSafe(shared.statements.take.as_str()))
         .bind(id)
         .bind(shared.quirks.on(Quirk::EndlessRetries))
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(connection)
         .await?;
-    let Some((snippet, retries)) = row else { return Ok(None) };
-    let prior: Option<(Value, Value, String, Option<i32>)> =
-        sqlx::query_as(AssertSqlSafe(shared.statements.prior.as_str()))
-            .bind(chat)
-            .fetch_optional(&mut *transaction)
-            .await?;
-    transaction.commit().await?;
-    let (user_confirmed, llm_inferred, general_summary, prior_tokens) = prior.unwrap_or_default();
-    let prior = Memory { user_confirmed: facts(user_confirmed), llm_inferred: facts(llm_inferred), general_summary };
-    let [retries, prior_tokens] = [retries, prior_tokens.unwrap_or(0)].map(|n| u32::try_from(n).unwrap_or(0));
-    Ok(Some(Taken { snippet, retries, prior, prior_tokens }))
+    Ok(row.map(|(snippet, retries, confirmed, inferred, summary, tokens)| Taken {
+        snippet,
+        retries: u32::try_from(retries).unwrap_or(0),
+        prior: Memory {
+            user_confirmed: facts(confirmed),
+            llm_inferred: facts(inferred),
+            general_summary: summary.unwrap_or_default(),
+        },
+        prior_tokens: tokens.and_then(|tokens| u32::try_from(tokens).ok()).unwrap_or(0),
+    }))
 }
 
-fn facts(value: Value) -> Map<String, Value> {
-    if let Value::Object(facts) = value { facts } else { Map::new() }
+fn facts(value: Option<Value>) -> Map<String, Value> {
+    if let Some(Value::Object(facts)) = value { facts } else { Map::new() }
 }
 
 async fn summarise(shared: &Shared, taken: &Taken) -> Result<Summary, AgentError> {
@@ -158,7 +155,13 @@ async fn fail(
         .bind(shared.max_retries)
         .fetch_optional(&mut *connection)
         .await?;
-    tracing::warn!(%id, retries = taken.retries, status, problem = message, "a snippet was not summarised");
+    // The first failure and the last are news; with endless retries the others would fill a disk.
+    let retries = taken.retries;
+    if retries == 0 || status.as_deref() == Some("failed") {
+        tracing::warn!(%id, retries, status, problem = message, "a snippet was not summarised");
+    } else {
+        tracing::debug!(%id, retries, status, problem = message, "a snippet was not summarised");
+    }
     if shared.max_retries.is_some() && status.as_deref() == Some("pending_summarization") {
         shared.backoff.failed(chat, taken.retries, clock::instant());
     }

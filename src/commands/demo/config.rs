@@ -83,16 +83,16 @@ fn free_address() -> Result<SocketAddr> {
 
 /// The shipped rules with every time in them divided by `speed`: `for`, intervals and ranges, not thresholds.
 fn faster(rules: &str, speed: u32) -> Result<String> {
-    let time = Regex::new(
-        r"(?m)(?<before>^\s*(?:- )?(?:for|keep_firing_for|interval): |[\[:])(?<time>[0-9]+[a-z][0-9a-z]*)(?<after>$|[\]:])",
-    )?;
-    let shorter = |found: &Captures<'_>| {
-        let time = found["time"]
-            .parse::<Duration>()
-            .map_or_else(|_| found["time"].to_owned(), |time| Duration::from(time.std() / speed).to_string());
-        format!("{}{time}{}", &found["before"], &found["after"])
+    // A value that is one time, or what stands in the brackets of a range or subquery.
+    let place =
+        Regex::new(r"(?m)^\s*(?:- )?(?:for|keep_firing_for|interval): [0-9a-z]+$|\[[0-9a-z]+(?::[0-9a-z]*)?\]")?;
+    let time = Regex::new(r"\b[0-9]+[a-z][0-9a-z]*")?;
+    let divided = |found: &Captures<'_>| {
+        let told = &found[0];
+        told.parse::<Duration>().map_or_else(|_| told.to_owned(), |time| Duration::from(time.std() / speed).to_string())
     };
-    Ok(time.replace_all(rules, shorter).into_owned())
+    let shorter = place.replace_all(rules, |found: &Captures<'_>| time.replace_all(&found[0], divided).into_owned());
+    Ok(shorter.into_owned())
 }
 
 #[cfg(test)]

@@ -57,7 +57,9 @@ impl<'a> Story<'a> {
 
     /// The services concerned, if the alerts say so: up to three names.
     pub fn place(&self) -> Option<String> {
-        let mut places: Vec<&str> = self.notification.alerts.iter().filter_map(|a| a.labels.get("target")).collect();
+        let fires = self.fires();
+        let shown = self.notification.alerts.iter().filter(|alert| !fires || alert.status == AlertStatus::Firing);
+        let mut places: Vec<&str> = shown.filter_map(|alert| alert.labels.get("target")).collect();
         places.sort_unstable();
         places.dedup();
         match places.len() {
@@ -72,10 +74,15 @@ impl<'a> Story<'a> {
         self.notification.common_labels.get("severity")
     }
 
-    /// What is wrong, in one sentence; the runbook's own words if the alerts have none in common.
+    /// What is wrong, in one sentence; the runbook's own words if the alerts have none in common. What is over is
+    /// not told as if it still were.
     pub fn headline(&self) -> String {
+        if let Some((start, end)) = self.lasted() {
+            return format!("Over after {}.", length(end.since(start)));
+        }
         let alerts = &self.notification.alerts;
-        let own = if let [only] = alerts.as_slice() { summary(only) } else { None };
+        let mut firing = alerts.iter().filter(|alert| alert.status == AlertStatus::Firing);
+        let own = firing.next().filter(|_| firing.next().is_none()).and_then(summary);
         let shared = self.notification.common_annotations.get("summary").map(String::as_str);
         let book = || self.runbook.map(Runbook::summary);
         own.or(shared).map(str::to_owned).or_else(book).unwrap_or_default()
@@ -125,10 +132,15 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// Labels of an alert that tell it from the others of the message.
-    pub fn own_labels(&self, alert: &Told) -> Labels {
+    /// The labels of an alert that nothing else of the message says.
+    pub fn further_labels(&self, alert: &Told) -> Labels {
+        let text = summary(alert).unwrap_or("");
         let common = &self.notification.common_labels;
-        alert.labels.without(|name| common.get(name).is_some())
+        alert.labels.without(|name| match name {
+            ALERT_NAME | "severity" | "target" if common.get(name).is_some() => true,
+            "target" => alert.labels.get(name).is_some_and(|target| text.contains(target)),
+            _ => false,
+        })
     }
 }
 

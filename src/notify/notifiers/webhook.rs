@@ -59,7 +59,10 @@ impl NotifierKind for Webhook {
         let url = settings.url()?;
         let authorization = settings.http_config.header();
         let mut secrets = vec![settings.url.secret().clone()];
-        secrets.extend(url.password().map(|password| Secret::new(password.to_owned())));
+        // Parts of the URL that look like tokens, should the receiver repeat them.
+        let path = url.path_segments().into_iter().flatten().filter(|part| part.len() >= 12).map(str::to_owned);
+        let query = url.query_pairs().map(|(_, value)| value.into_owned()).filter(|value| value.len() >= 6);
+        secrets.extend(path.chain(query).chain(url.password().map(str::to_owned)).map(Secret::new));
         secrets.extend(authorization.clone());
         secrets.extend(settings.http_config.secrets());
         Ok(Self {

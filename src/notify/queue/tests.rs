@@ -30,11 +30,11 @@ fn messages_about_one_group_go_one_after_the_other() {
     for (id, group) in [("a1", "a"), ("a2", "a"), ("b1", "b")] {
         queue.push(row(id, "r", group, 0));
     }
-    let due = queue.take_due(at(0));
+    let due = queue.take_due(at(0), 64);
     assert_eq!(ids(&due), ["a1", "b1"]);
-    assert!(queue.take_due(at(0)).is_empty());
+    assert!(queue.take_due(at(0), 64).is_empty());
     assert_eq!(queue.settle(&due[0], Ok(()), at(1), 0.0), Settled::Delivered);
-    assert_eq!(ids(&queue.take_due(at(1))), ["a2"]);
+    assert_eq!(ids(&queue.take_due(at(1), 64)), ["a2"]);
 }
 
 #[test]
@@ -43,28 +43,28 @@ fn a_dead_receiver_holds_up_nobody_else_and_is_tried_with_one_message_at_a_time(
     for (id, receiver, group) in [("1", "dead", "a"), ("2", "dead", "b"), ("3", "alive", "a")] {
         queue.push(row(id, receiver, group, 0));
     }
-    let due = queue.take_due(at(0));
+    let due = queue.take_due(at(0), 64);
     assert_eq!(ids(&due), ["3", "1", "2"]);
     queue.settle(&due[1], Err(Retry::Later), at(0), 1.0);
     queue.settle(&due[2], Err(Retry::Later), at(0), 1.0);
     queue.settle(&due[0], Ok(()), at(0), 1.0);
     queue.push(row("4", "alive", "a", 0));
-    assert_eq!(ids(&queue.take_due(at(0))), ["4"]);
+    assert_eq!(ids(&queue.take_due(at(0), 64)), ["4"]);
     assert_eq!(queue.next_due(), Some(at(2)));
-    assert_eq!(queue.take_due(at(2)).len(), 1);
+    assert_eq!(queue.take_due(at(2), 64).len(), 1);
 }
 
 #[test]
 fn a_message_that_always_fails_does_not_stand_before_the_others() {
     let mut queue = Queue::default();
     queue.push(row("bad", "r", "a", 0));
-    let due = queue.take_due(at(0));
+    let due = queue.take_due(at(0), 64);
     queue.settle(&due[0], Err(Retry::Later), at(0), 1.0);
     queue.push(row("good", "r", "b", 1));
-    let due = queue.take_due(at(5));
+    let due = queue.take_due(at(5), 64);
     assert_eq!(ids(&due), ["good"]);
     queue.settle(&due[0], Ok(()), at(5), 1.0);
-    assert_eq!(ids(&queue.take_due(at(5))), ["bad"]);
+    assert_eq!(ids(&queue.take_due(at(5), 64)), ["bad"]);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn pauses_double_up_to_five_minutes_and_end_after_a_day() {
     queue.push(row("1", "r", "a", 0));
     let (mut now, mut pauses) = (at(0), Vec::new());
     loop {
-        let due = queue.take_due(now);
+        let due = queue.take_due(now, 64);
         assert_eq!(due.len(), 1);
         match queue.settle(&due[0], Err(Retry::Later), now, 1.0) {
             Settled::Postponed { next, .. } => {
@@ -96,7 +96,7 @@ fn a_receiver_that_asks_for_time_gets_it() {
     let mut queue = Queue::default();
     queue.push(row("1", "r", "a", 0));
     queue.push(row("2", "r", "b", 0));
-    let due = queue.take_due(at(0));
+    let due = queue.take_due(at(0), 64);
     queue.settle(&due[0], Err(Retry::After(StdDuration::from_secs(90))), at(0), 1.0);
     queue.settle(&due[1], Ok(()), at(0), 1.0);
     assert_eq!(queue.next_due(), Some(at(90)));
@@ -106,7 +106,7 @@ fn a_receiver_that_asks_for_time_gets_it() {
 fn what_is_refused_for_good_is_dropped_at_once() {
     let mut queue = Queue::default();
     queue.push(row("1", "r", "a", 0));
-    let due = queue.take_due(at(0));
+    let due = queue.take_due(at(0), 64);
     assert_eq!(queue.settle(&due[0], Err(Retry::Never), at(0), 1.0), Settled::Dropped);
     assert_eq!(queue.standing(), (0, None));
 }

@@ -23,7 +23,9 @@ pub(super) fn eval(
         }
         _ => Vec::new(),
     };
-    let mut picked = Block { rows: block.rows.clone(), values: vec![ABSENT; block.values.len()], ..block };
+    let mut picked =
+        Block { values: vec![ABSENT; block.values.len()], rows: block.rows.clone(), ..Block::new(block.steps) };
+    picked.distinct = block.distinct;
     let mut order = Vec::new();
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); grouping.count];
     for step in 0..block.steps {
@@ -36,8 +38,7 @@ pub(super) fn eval(
         }
         order.clear();
         for rows in &mut members {
-            let value = |row: usize| block.values[row * block.steps + step];
-            choose(aggregate.op, param.at(step), rows, value, &offsets);
+            choose(aggregate.op, param.at(step), rows, (&block, step), &offsets);
             order.extend_from_slice(rows);
         }
         for row in &order {
@@ -55,7 +56,7 @@ pub(super) fn eval(
 }
 
 /// Cuts the members of a group down to the chosen ones, in order.
-fn choose(op: AggregateOp, param: f64, rows: &mut Vec<usize>, value: impl Fn(usize) -> f64, offsets: &[f64]) {
+fn choose(op: AggregateOp, param: f64, rows: &mut Vec<usize>, (block, step): (&Block, usize), offsets: &[f64]) {
     if op == AggregateOp::LimitRatio {
         let ratio = param.clamp(-1.0, 1.0);
         rows.retain(|row| {
@@ -65,7 +66,12 @@ fn choose(op: AggregateOp, param: f64, rows: &mut Vec<usize>, value: impl Fn(usi
         return;
     }
     if op != AggregateOp::Limitk {
-        rows.sort_by(|a, b| compare_values(value(*a), value(*b), op == AggregateOp::Topk));
+        let value = |row: usize| block.values[row * block.steps + step];
+        // Of equal values those with the smaller labels win, so that a rule picks the same series every time.
+        rows.sort_by(|a, b| {
+            let labels = || block.rows[*a].labels.cmp(&block.rows[*b].labels);
+            compare_values(value(*a), value(*b), op == AggregateOp::Topk).then_with(labels)
+        });
     }
     // A float-to-integer cast saturates; less than one keeps nothing.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]

@@ -6,7 +6,7 @@
 use super::super::ast::{Binary, Cardinality, Matching};
 use super::super::display::label_set;
 use super::super::eval::Evaluator;
-use super::super::eval::block::{Block, Row, is_present, same_labels};
+use super::super::eval::block::{Block, Row, is_metadata, is_present, same_labels};
 use super::super::eval::groups::{Groups, Key};
 use super::sets::match_groups;
 use super::{arithmetic, holds};
@@ -167,10 +167,8 @@ impl Join<'_> {
 
     /// The row of the result for a pair; at least one of the two rows is there.
     fn result_row(&mut self, many: usize, one: usize) -> usize {
-        if let Some((partner, row)) = self.cache.get(many) {
-            if *row != NONE && *partner == one {
-                return *row;
-            }
+        if let Some((_, row)) = self.cache.get(many).filter(|(partner, row)| *row != NONE && *partner == one) {
+            return *row;
         }
         let row = self.result_labels(many, one);
         let hidden = row.drop_name && !self.delayed;
@@ -196,7 +194,7 @@ impl Join<'_> {
         };
         // Arithmetic drops the name at once, even where other removals are delayed.
         if drop_name && (if self.delayed { changes_meaning } else { self.needs_labels() }) {
-            labels = labels.without_name();
+            labels = labels.without(is_metadata);
             drop_name = false;
         }
         if matching.cardinality == Cardinality::OneToOne && self.needs_labels() {

@@ -18,6 +18,12 @@ pub(crate) fn is_present(value: f64) -> bool {
     !is_stale(value)
 }
 
+/// Whether a label speaks of the metric as such, so that it goes when the metric's meaning changes: its name,
+/// and its type and unit where the store has them.
+pub(crate) fn is_metadata(name: &str) -> bool {
+    name.starts_with("__") && matches!(name, METRIC_NAME | "__type__" | "__unit__")
+}
+
 /// One series of a block.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
@@ -33,7 +39,7 @@ impl Row {
 
     /// The labels as they go into the answer.
     pub(crate) fn into_labels(self) -> Labels {
-        if self.drop_name { self.labels.without_name() } else { self.labels }
+        if self.drop_name { self.labels.without(is_metadata) } else { self.labels }
     }
 }
 
@@ -90,7 +96,7 @@ impl Block {
 
     /// The value of a label during evaluation, `""` if there is none.
     pub(crate) fn label(&self, row: usize, name: &str, delayed: bool) -> &str {
-        if name == METRIC_NAME && self.hides_name(row, delayed) {
+        if is_metadata(name) && self.hides_name(row, delayed) {
             return "";
         }
         self.rows[row].labels.get(name).unwrap_or("")
@@ -99,7 +105,7 @@ impl Block {
     /// The labels of a row as the evaluation sees them.
     pub(crate) fn seen_labels(&self, row: usize, delayed: bool) -> Labels {
         let labels = &self.rows[row].labels;
-        if self.hides_name(row, delayed) { labels.without_name() } else { labels.clone() }
+        if self.hides_name(row, delayed) { labels.without(is_metadata) } else { labels.clone() }
     }
 
     /// Drops the rows that have no value at all.
@@ -130,7 +136,12 @@ impl Block {
         for row in &mut self.rows {
             row.drop_name = true;
         }
-        if delayed || self.distinct { Ok(self) } else { self.merge_alike(delayed) }
+        if delayed || self.distinct {
+            return Ok(self);
+        }
+        self = self.merge_alike(delayed)?;
+        self.distinct = true;
+        Ok(self)
     }
 
     /// Merges rows with the same labels where no step has a value in both.
@@ -140,6 +151,7 @@ impl Block {
     pub(crate) fn merge_alike(self, delayed: bool) -> Result<Self, EvalError> {
         let mut groups = Groups::default();
         let mut merged = Self::with_capacity(self.rows.len(), self.steps);
+        merged.distinct = self.distinct;
         for (number, row) in self.rows.iter().enumerate() {
             let (target, new) = groups.find(Key::All, &row.labels, self.hides_name(number, delayed));
             if new {

@@ -130,15 +130,11 @@ impl Evaluator<'_> {
         if let Some(after) = over.after {
             after(self, call, &block);
         }
+        block.distinct = vector.distinct;
         if over.keeps_name {
-            block.distinct = vector.distinct;
             return Ok(block);
         }
-        for (row, source) in block.rows.iter_mut().zip(std::iter::repeat(true)) {
-            row.drop_name = source;
-        }
-        block.distinct = vector.distinct;
-        if self.delayed || block.distinct { Ok(block) } else { block.merge_alike(self.delayed) }
+        block.drop_names(self.delayed)
     }
 
     fn apply(

@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
+use super::block::is_metadata;
 use crate::model::Labels;
-use crate::model::labels::METRIC_NAME;
 
 /// Which labels tell groups apart.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +19,7 @@ pub(crate) enum Key<'a> {
     AllButThese(&'a [String]),
     /// Only these, sorted.
     By(&'a [String]),
-    /// All but these, sorted, and but the metric name.
+    /// All but these, sorted, and but what [`is_metadata`] names.
     Without(&'a [String]),
 }
 
@@ -30,17 +30,17 @@ impl Key<'_> {
             Self::AllBut(left_out) => name != *left_out,
             Self::AllButThese(names) => !names.iter().any(|n| n == name),
             Self::By(names) => names.iter().any(|n| n == name),
-            Self::Without(names) => name != METRIC_NAME && !names.iter().any(|n| n == name),
+            Self::Without(names) => !is_metadata(name) && !names.iter().any(|n| n == name),
         }
     }
 
     fn pairs<'l>(&self, labels: &'l Labels, hide_name: bool) -> impl Iterator<Item = (&'l str, &'l str)> {
-        labels.iter().filter(move |(name, _)| self.keeps(name) && !(hide_name && *name == METRIC_NAME))
+        labels.iter().filter(move |(name, _)| self.keeps(name) && !(hide_name && is_metadata(name)))
     }
 
     /// The labels that tell the group of a label set apart.
     pub(crate) fn labels(&self, labels: &Labels, hide_name: bool) -> Labels {
-        labels.without(|name| !self.keeps(name) || (hide_name && name == METRIC_NAME))
+        labels.without(|name| !self.keeps(name) || (hide_name && is_metadata(name)))
     }
 }
 

@@ -23,13 +23,19 @@ struct Wanted {
 
 impl Wanted {
     fn new(arg: Option<&Node>) -> Self {
-        let default = || vec![Matcher::equal(METRIC_NAME, "target_info")];
-        let Some(Kind::Selector(selector)) = arg.map(|arg| &arg.kind) else {
-            return Self { name: default(), labels: Vec::new() };
+        let matchers = match arg.map(|arg| &arg.kind) {
+            Some(Kind::Selector(selector)) => selector.matchers.clone(),
+            _ => Vec::new(),
         };
-        let (name, labels): (Vec<Matcher>, _) =
-            selector.matchers.iter().cloned().partition(|matcher| matcher.name() == METRIC_NAME);
-        Self { name: if name.is_empty() { default() } else { name }, labels }
+        let (mut name, labels): (Vec<Matcher>, _) =
+            matchers.into_iter().partition(|matcher| matcher.name() == METRIC_NAME);
+        if name.is_empty() {
+            name.push(Matcher::equal(METRIC_NAME, "target_info"));
+        } else if name.iter().all(|matcher| matches!(matcher.op(), MatchOp::NotEqual | MatchOp::NotRegex)) {
+            // Only exclusions: of the metrics that look like info metrics, not of all.
+            name.extend(Matcher::new(METRIC_NAME, MatchOp::Regex, ".+_info"));
+        }
+        Self { name, labels }
     }
 
     fn is_info_metric(&self, name: &str) -> bool {

@@ -9,8 +9,7 @@ impl Parser {
     /// Reads `bool`, `on` or `ignoring`, `group_left` or `group_right`, and fill values.
     pub(super) fn binary_modifiers(&mut self) -> Result<(bool, Matching), ParseError> {
         let returns_bool = self.take_word("bool");
-        let mut matching = Matching::default();
-        matching.on = self.is_word("on");
+        let mut matching = Matching { on: self.is_word("on"), ..Matching::default() };
         if matching.on || self.is_word("ignoring") {
             self.advance();
             matching.written = true;

@@ -13,7 +13,7 @@ use crate::queue::metrics::{COMPLETED, ENQUEUED, PROCESSING};
 use crate::queue::names::literal;
 
 /// Most rows in one list.
-const LIST: usize = 10_000;
+const LIST: usize = 5_000;
 /// Most rows looked up at once.
 const LOOKUP: usize = 10_000;
 

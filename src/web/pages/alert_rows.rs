@@ -49,8 +49,15 @@ pub(super) fn in_order(groups: &[GroupView]) -> Vec<&AlertView> {
     alerts
 }
 
-/// One alert.
-pub(super) fn row(alert: &AlertView, runbooks: &Runbooks, now: Timestamp) -> Markup {
+/// Where it says what to do: the rule's own `runbook_url` before the runbook of the alert's name.
+pub(super) fn what_to_do(alert: &AlertView, runbooks: &Runbooks) -> Option<String> {
+    let own = alert.annotations.get("runbook_url").filter(|url| is_web(url));
+    let known = alert.labels.get(ALERT_NAME).filter(|name| runbooks.get(name).is_some());
+    own.cloned().or_else(|| known.map(|name| format!("/runbooks/{}", phrases::path_part(name))))
+}
+
+/// One alert, with a link to what to do.
+pub(super) fn row(alert: &AlertView, todo: Option<&str>, now: Timestamp) -> Markup {
     let name = alert.labels.get(ALERT_NAME).unwrap_or("(no name)");
     let severity = severity(alert);
     let class = match (fires(alert), rank(severity)) {
@@ -77,11 +84,7 @@ pub(super) fn row(alert: &AlertView, runbooks: &Runbooks, now: Timestamp) -> Mar
                     span.label { (label) "=" (value) }
                 }
             }
-            @if runbooks.get(name).is_some() {
-                p.todo { a.act href={ "/runbooks/" (phrases::path_part(name)) } { "What to do" } }
-            } @else if let Some(url) = annotation("runbook_url").filter(|url| is_web(url)) {
-                p.todo { a.act href=(url) { "What to do" } }
-            }
+            @if let Some(url) = todo { p.todo { a.act href=(url) { "What to do" } } }
         }
     }
 }
@@ -89,4 +92,31 @@ pub(super) fn row(alert: &AlertView, runbooks: &Runbooks, now: Timestamp) -> Mar
 /// Annotations come from files and metrics; no other scheme becomes a link.
 fn is_web(url: &str) -> bool {
     url.starts_with("https://") || url.starts_with("http://")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::model::Labels;
+
+    #[test]
+    fn a_rules_own_runbook_goes_before_ours_and_no_other_scheme_becomes_a_link() {
+        let runbooks = Runbooks::load(None).expect("the shipped ones are right");
+        let target = |name: &str, url: &str| {
+            let alert = AlertView {
+                labels: Labels::from_pairs([("alertname", name)]),
+                annotations: BTreeMap::from([("runbook_url".to_owned(), url.to_owned())]),
+                state: State::Firing,
+                active_at: Timestamp::default(),
+                keep_firing_since: None,
+                value: 1.0,
+            };
+            what_to_do(&alert, &runbooks)
+        };
+        assert_eq!(target("WorkerStalled", "https://wiki.example/x").as_deref(), Some("https://wiki.example/x"));
+        assert_eq!(target("WorkerStalled", "javascript:alert(1)").as_deref(), Some("/runbooks/WorkerStalled"));
+        assert_eq!(target("Other", "javascript:alert(1)"), None);
+    }
 }

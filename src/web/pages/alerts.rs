@@ -21,7 +21,7 @@ pub(super) fn body(sources: &Sources) -> Markup {
     html! {
         h1 { "Alerts" }
         @if alerts.is_empty() { p.quiet { "Nothing fires and nothing is pending." } }
-        @for alert in &alerts { (alert_rows::row(alert, &runbooks, now)) }
+        @for alert in &alerts { (alert_rows::row(alert, alert_rows::what_to_do(alert, &runbooks).as_deref(), now)) }
         h2 { "Rules" }
         @if groups.is_empty() { p.quiet { "No rules are loaded." } }
         @for group in &groups {

@@ -31,7 +31,7 @@ pub(super) fn one(sources: &Sources, alert: &str) -> Option<Markup> {
     Some(html! {
         p.quiet { a href="/runbooks" { "Runbooks" } " › " (alert) }
         // The link to this very page says nothing here.
-        @for active in active { (alert_rows::row(active, &crate::runbooks::Runbooks::default(), now)) }
+        @for active in active { (alert_rows::row(active, None, now)) }
         // Made from markdown with raw HTML taken as text and links restricted.
         article.runbook { (PreEscaped(runbook.html())) }
     })

@@ -81,10 +81,7 @@ async fn alerts_are_listed_with_state_time_and_value() {
         alerts[0],
         json!({
             "labels": {"alertname": "QueueDepthHigh", "severity": "warning", "target": "production"},
-            "annotations": {
-                "runbook_url": "https://runbooks.example/QueueDepthHigh",
-                "summary": "214 entries wait in the queue of production",
-            },
+            "annotations": {"summary": "214 entries wait in the queue of production"},
             "state": "firing",
             "activeAt": "2026-11-23T03:01:03.000Z",
             "value": "2.14e+02",
@@ -134,5 +131,74 @@ async fn a_rule_shows_how_it_stands() {
         ("lastEvaluation", json!("2026-11-23T03:09:59.000Z")),
     ] {
         assert_eq!(rule[name], value, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_instant_query_answers_with_a_vector_by_get_and_by_form() {
+    let served = Served::start(Sample::default()).await;
+    let expected = json!({
+        "status": "success",
+        "data": {
+            "resultType": "vector",
+            "result": [{
+                "metric": {"__name__": "chat_memory_queue_depth", "target": "production"},
+                "value": [1_795_403_403, "214"],
+            }],
+        },
+    });
+    let by_get = served.get("/api/v1/query?query=chat_memory_queue_depth%3E100").await;
+    assert_eq!((by_get.code, by_get.header("content-type")), (200, Some("application/json")));
+    assert_eq!(by_get.json(), expected);
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let by_form = served.send("POST", "/api/v1/query", &form, "query=chat_memory_queue_depth%3E100").await;
+    assert_eq!(by_form.json(), expected);
+    // The form goes before the query string.
+    let both = served.send("POST", "/api/v1/query?query=1", &form, "query=2").await.json();
+    assert_eq!(both["data"], json!({"resultType": "scalar", "result": [1_795_403_403, "2"]}));
+}
+
+#[tokio::test]
+async fn a_range_query_answers_with_a_matrix_and_is_cut_to_its_limit() {
+    let served = Served::start(Sample::default()).await;
+    let path = "/api/v1/query_range?query=chat_memory_queue_depth&start=1795403383&end=1795403403.5&step=10s&limit=1";
+    let body = served.get(path).await.json();
+    let result = body["data"]["result"].as_array().expect("a list");
+    assert_eq!((body["data"]["resultType"].as_str(), result.len()), (Some("matrix"), 1));
+    assert_eq!(body["warnings"], json!(["results truncated due to limit"]));
+    let times = result[0]["values"].as_array().expect("a list").iter().map(|point| point[0].as_i64());
+    let expected = [1_795_403_383, 1_795_403_393, 1_795_403_403].map(Some);
+    assert_eq!(times.collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn queries_that_cannot_be_read_or_answered_have_their_codes() {
+    let served = Served::start(Sample::default()).await;
+    let (code, kind, message) = error(&served, "/api/v1/query?query=sum(").await;
+    assert_eq!((code, kind.as_str()), (400, "bad_data"));
+    assert!(message.starts_with(r#"invalid parameter "query": 1:5: parse error: "#), "{message}");
+    let many_to_many = "chat_memory_queue_depth%20*%20on()%20chat_memory_queue_depth";
+    let (code, kind, message) = error(&served, &format!("/api/v1/query?query={many_to_many}")).await;
+    assert_eq!((code, kind.as_str()), (422, "execution"), "{message}");
+    let everything = "/api/v1/query_range?query=%7B__name__%3D~%22.%2B%22%7D&start=1795403123&end=1795403403&step=0.03";
+    let (code, kind, message) = error(&served, everything).await;
+    assert_eq!((code, kind.as_str()), (422, "execution"), "{message}");
+    let hurried = everything.replace("0.03", "0.1") + "&timeout=1ms";
+    let (code, kind, message) = error(&served, &hurried).await;
+    assert_eq!((code, kind.as_str(), message.as_str()), (503, "timeout", "query timed out after 1ms"));
+}
+
+#[tokio::test]
+async fn series_are_found_by_any_of_several_selectors() {
+    let served = Served::start(Sample::default()).await;
+    let path = "/api/v1/series?match[]=memsentry_store_up&match[]=%7Btarget%3D%22staging%22%7D";
+    let body = served.get(path).await.json();
+    assert_eq!(
+        body["data"],
+        json!([{"__name__": "chat_memory_queue_depth", "target": "staging"}, {"__name__": "memsentry_store_up"}])
+    );
+    for wrong in ["sum(up)", "up[5m]", "up%20offset%205m", "%7B%7D", "%7Ba%3D~%22(%22%7D"] {
+        let (code, kind, _) = error(&served, &format!("/api/v1/series?match[]={wrong}")).await;
+        assert_eq!((code, kind.as_str()), (400, "bad_data"), "{wrong}");
     }
 }

@@ -55,10 +55,7 @@ pub(crate) fn groups(quiet: bool) -> Vec<GroupView> {
 fn alert((name, severity, firing, minutes, value, summary): (&str, &str, bool, u64, f64, &str)) -> AlertView {
     AlertView {
         labels: Labels::from_pairs([("alertname", name), ("severity", severity), ("target", "production")]),
-        annotations: BTreeMap::from([
-            ("summary".to_owned(), summary.to_owned()),
-            ("runbook_url".to_owned(), format!("https://runbooks.example/{name}")),
-        ]),
+        annotations: BTreeMap::from([("summary".to_owned(), summary.to_owned())]),
         state: if firing { State::Firing } else { State::Pending },
         active_at: NOW - StdDuration::from_secs(minutes * 60),
         keep_firing_since: None,

@@ -7,34 +7,44 @@ use super::*;
 #[tokio::test]
 async fn the_cost_does_not_depend_on_completed_rows() {
     let db = postgres::database().await;
-    db
-        .sql(
+    db.sql(
+        "insert into chat_context_queue (created_at)
+           select now() - n * interval '1 second' from generate_series(1, 200) n;",
+    )
+    .await;
+    let complete = |from: u32, to: u32| {
+        format!(
             "insert into chat_context_queue (status, created_at, new_context_snippet)
-               select 'complete', now() - n * interval '30 seconds', repeat('x', 200) from generate_series(1, 200000) n;
-             insert into chat_context_queue (created_at) select now() - n * interval '1 second' from generate_series(1, 200) n;",
+               select 'complete', now() - n * interval '30 seconds', repeat('x', 200) from generate_series({from}, {to}) n"
         )
-        .await;
+    };
+    db.sql(&complete(1, 1_000)).await;
+    let few = buffers_of_a_read(&db).await;
+    // Now the table has about 8,000 pages.
+    db.sql(&complete(1_001, 200_000)).await;
+    let many = buffers_of_a_read(&db).await;
+    assert!(many < few + 50, "{few} buffers with 1,000 completed rows, {many} with 200,000");
+    assert!(many < 600, "{many}");
+}
+
+/// Buffers that the statements of one read touch. None of them may read the queue from end to end.
+async fn buffers_of_a_read(db: &postgres::Database<'_>) -> u64 {
     db.sql("vacuum analyze chat_context_queue").await;
     let mut watch = watch(&settings(&db.url("watcher")));
     watch.reader.read().await.expect("read");
     let mut conn = db.connect().await;
-    sqlx::raw_sql("set enable_seqscan = off; set max_parallel_workers_per_gather = 0")
-        .execute(&mut conn)
-        .await
-        .expect("set");
+    let like_a_read = "set enable_seqscan = off; set max_parallel_workers_per_gather = 0";
+    sqlx::raw_sql(like_a_read).execute(&mut conn).await.expect("set");
     let mut buffers = 0;
     for sql in watch.reader.statements().await.expect("statements") {
         let explain = AssertSqlSafe(format!("explain (analyze, buffers, format json) {sql}"));
         let row = sqlx::raw_sql(explain).fetch_one(&mut conn).await.expect("explain");
-        let plan: serde_json::Value = row.try_get::<serde_json::Value, _>(0).expect("a plan");
+        let plan: serde_json::Value = row.try_get(0).expect("a plan");
         assert!(!scans_queue(&plan), "{sql}\n{plan:#}");
-        let root = &plan[0]["Plan"];
-        buffers +=
-            root["Shared Hit Blocks"].as_u64().expect("hits") + root["Shared Read Blocks"].as_u64().expect("reads");
+        let count = |key: &str| plan[0]["Plan"][key].as_u64().expect(key);
+        buffers += count("Shared Hit Blocks") + count("Shared Read Blocks");
     }
-    // The table has about 8,000 pages.
-    println!("one read touches {buffers} buffers and takes {:?} s", watch.value("database_read_duration_seconds"));
-    assert!(buffers < 400, "{buffers}");
+    buffers
 }
 
 fn scans_queue(plan: &serde_json::Value) -> bool {
@@ -65,13 +75,21 @@ async fn there_are_never_more_than_two_connections() {
             watch.reader.read().await.expect("read");
         }
     };
-    tokio::join!(follow, read);
-    let mut conn = db.connect().await;
-    let (ours,): (i64,) = sqlx::query_as(
-        "select count(*) from pg_stat_activity where application_name = 'memsentry' and datname = current_database()",
-    )
-    .fetch_one(&mut conn)
-    .await
-    .expect("count");
-    assert!(ours <= 2, "{ours}");
+    let count = async {
+        let mut conn = db.connect().await;
+        let mut most = 0;
+        for _ in 0..50 {
+            let (ours,): (i64,) = sqlx::query_as(
+                "select count(*) from pg_stat_activity
+                 where application_name = 'memsentry' and datname = current_database()",
+            )
+            .fetch_one(&mut conn)
+            .await
+            .expect("count");
+            most = most.max(ours);
+        }
+        most
+    };
+    let ((), (), most) = tokio::join!(follow, read, count);
+    assert!((1..=2).contains(&most), "{most}");
 }

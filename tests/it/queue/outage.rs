@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use memsentry::queue::DatabaseError;
+use memsentry::queue::{DatabaseError, tasks};
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::postgres::Cluster;
@@ -32,7 +33,8 @@ async fn a_database_that_goes_and_comes_back_is_a_metric_each_time() {
 
 #[tokio::test]
 async fn a_backend_that_hangs_is_left_behind_within_the_time_out() {
-    let db = postgres::database().await;
+    let cluster = Cluster::with_tables().await;
+    let db = cluster.postgres();
     let mut watch = watch(&hasty(&db.url("watcher")));
     watch.reader.read().await.expect("read");
     let backend = backend(&db).await;
@@ -47,6 +49,46 @@ async fn a_backend_that_hangs_is_left_behind_within_the_time_out() {
     watch.expect(&[("database_up", 1.0)]);
     signal("-CONT", &backend);
 }
+
+#[tokio::test]
+async fn a_server_that_hangs_as_a_whole_is_given_up_each_time_and_found_again() {
+    let cluster = Cluster::with_tables().await;
+    let db = cluster.postgres();
+    let mut watch = watch(&hasty(&db.url("watcher")));
+    watch.reader.read().await.expect("read");
+    let stopped = [backend(&db).await, cluster.postmaster()];
+    stopped.iter().for_each(|pid| signal("-STOP", pid));
+    for _ in 0..2 {
+        let started = Instant::now();
+        // The first finds its backend silent, the second nobody who would take a new connection.
+        assert!(matches!(watch.reader.read().await, Err(DatabaseError::Timeout(_))));
+        assert!(started.elapsed() < Duration::from_secs(3));
+        assert!(matches!(watch.database.queue_row(ROW).await, Err(DatabaseError::Timeout(_))));
+    }
+    assert!(!watch.shows_depth());
+    stopped.iter().for_each(|pid| signal("-CONT", pid));
+    watch.reader.read().await.expect("back");
+    watch.expect(&[("database_up", 1.0)]);
+}
+
+#[tokio::test]
+async fn the_task_reads_until_it_is_cancelled_and_leaves_no_values_behind() {
+    let db = postgres::database().await;
+    let (registry, cancel) = (Registry::new(), CancellationToken::new());
+    let database = Database::new(&settings(&db.url("watcher")), "it");
+    let mut tasks = tasks("main", &database, &registry, &Clock::system(), cancel.clone());
+    let running = tokio::spawn((tasks.remove(0).start)());
+    let shown = || registry.gather().iter().any(|family| family.name == "chat_memory_queue_depth");
+    while !shown() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    cancel.cancel();
+    running.await.expect("ends");
+    assert!(!shown());
+}
+
+/// Could be a row's id.
+const ROW: &str = "11111111-1111-1111-1111-111111111111";
 
 async fn backend(db: &postgres::Database<'_>) -> String {
     let mut conn = db.connect().await;

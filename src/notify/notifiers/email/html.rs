@@ -87,7 +87,7 @@ fn times(story: &Story<'_>) -> Markup {
                 ", from " (story::clock(start, now)) " to " (story::clock(end, now)) "."
             } @else if let Some(since) = story.since() {
                 strong { "Since " (story::clock(since, now)) }
-                ", for " (story::length(now.since(since))) " when this was written."
+                " (" (story::length(now.since(since))) ")"
             }
         }
     }
@@ -98,7 +98,11 @@ fn alerts(story: &Story<'_>) -> Markup {
     let more = all.len().saturating_sub(MOST_SHOWN) + story.notification.truncated_alerts;
     html! {
         @if let [only] = all.as_slice() {
-            @if let Some(text) = story::description(only) { p style="margin:0 0 12px" { (text) } }
+            @if only.status == AlertStatus::Firing {
+                @if let Some(text) = story::description(only) { p style="margin:0 0 12px" { (text) } }
+            } @else if let Some(text) = story::summary(only) {
+                p class="dim" style="margin:0 0 12px;color:#57606a" { "While it fired: " (text) }
+            }
             (value(only))
             (chips(only, story))
         } @else {
@@ -115,10 +119,9 @@ fn one_of_many(story: &Story<'_>, alert: &Told) -> Markup {
     html! {
         div style=(format!("border-left:4px solid {edge};padding:2px 0 2px 12px;margin:0 0 14px")) {
             div style="font-weight:600" {
-                @if over && story.fires() { "Over: " }
+                @if over { "Over · " }
                 (story::summary(alert).map_or_else(|| alert.name().to_owned(), str::to_owned))
             }
-            @if let Some(text) = story::description(alert).filter(|_| !over) { div style="margin:2px 0 4px" { (text) } }
             div class="dim" style="color:#57606a;font-size:14px" {
                 @match alert.ends_at {
                     Some(end) => { "lasted " (story::length(end.since(alert.starts_at))) }
@@ -136,7 +139,7 @@ fn value(alert: &Told) -> Markup {
     html! {
         @if let Some(value) = alert.value {
             p style="margin:0 0 12px" {
-                @if over { "Last value while it fired: " } @else { "Value: " }
+                @if over { "Last value while it fired: " } @else { "Value " }
                 strong { (story::value(value)) }
             }
         }
@@ -145,10 +148,7 @@ fn value(alert: &Told) -> Markup {
 
 /// The labels, small; what the banner says already is left out.
 fn chips(alert: &Told, story: &Story<'_>) -> Markup {
-    let shown = alert.labels.without(|name| {
-        let said = matches!(name, "alertname" | "severity" | "target");
-        said && story.notification.common_labels.get(name).is_some()
-    });
+    let shown = story.further_labels(alert);
     html! {
         @if !shown.is_empty() {
             div style="margin:0 0 12px" {
@@ -179,16 +179,16 @@ fn links(story: &Story<'_>) -> Markup {
     let rule = story.notification.alerts.first().map(|alert| alert.generator_url.as_str());
     let home = story.notification.external_url.as_str();
     let runbook = story.runbook_url();
-    let plain = "display:inline-block;padding:10px 2px;margin-right:18px;font-size:15px;color:#0b57d0";
+    let plain = "display:inline-block;padding:10px 2px;margin-right:14px;font-size:15px;color:#0b57d0";
     html! {
         div style="margin:0 0 6px" {
             @if let Some(url) = runbook {
                 a href=(url) style=(format!("display:inline-block;background:{};color:#ffffff!important;text-decoration:none;\
-                    border-radius:6px;padding:10px 18px;margin:0 18px 6px 0;font-size:15px;font-weight:600", colour(story))) {
-                    "Open the runbook"
+                    border-radius:6px;padding:10px 16px;margin:0 14px 6px 0;font-size:15px;font-weight:600", colour(story))) {
+                    "Open runbook"
                 }
             }
-            @if let Some(url) = rule.filter(|url| story::is_link(url)) { a href=(url) style=(plain) { "The rule" } }
+            @if let Some(url) = rule.filter(|url| story::is_link(url)) { a href=(url) style=(plain) { "Rule" } }
             @if story::is_link(home) { a href=(home) style=(plain) { "memsentry" } }
         }
     }
@@ -198,7 +198,8 @@ fn runbook(story: &Story<'_>) -> Markup {
     html! {
         @if let Some(book) = story.runbook.filter(|_| story.fires()) {
             div class="line" style="border-top:1px solid #d8dee4;margin:14px 0 0;padding-top:6px;font-size:14px;line-height:21px" {
-                (PreEscaped(book.mail_html(&story.runbook_base())))
+                div style="font-size:16px;font-weight:600;margin:8px 0" { "Runbook" }
+                (PreEscaped(book.body().without("First steps").mail_html(&story.runbook_base())))
             }
         }
     }

@@ -1,7 +1,6 @@
 //! The mail's plain text, for those who read text and for watches and lock screens that show its beginning.
 
 use crate::model::{AlertStatus, Labels};
-use crate::runbooks::Runbook;
 
 use super::super::super::message::Told;
 use super::super::story::{self, MOST_SHOWN, Story};
@@ -27,7 +26,7 @@ pub(super) fn render(story: &Story<'_>) -> String {
         if let Some(steps) = book.section("First steps") {
             say(&format!("WHAT TO DO FIRST\n\n{}", steps.text()));
         }
-        say(&format!("RUNBOOK\n\n{}", Runbook::text(book)));
+        say(&format!("RUNBOOK\n\n{}", book.body().without("First steps").text()));
     }
     say(&links(story));
     say(&format!("-- \nmemsentry told {} because: {}", story.notification.receiver, story.occasion()));
@@ -55,10 +54,14 @@ fn one(story: &Story<'_>, alert: &Told) -> String {
     let mut lines = Vec::new();
     if !single {
         let mark = if over { "OVER" } else { "FIRING" };
-        let summary = story::summary(alert).map_or_else(|| labels(&story.own_labels(alert)), str::to_owned);
+        let summary = story::summary(alert).unwrap_or_else(|| alert.name());
         lines.push(format!("* {mark}: {summary}"));
     }
-    lines.extend(story::description(alert).map(str::to_owned));
+    if single && over {
+        lines.extend(story::summary(alert).map(|text| format!("While it fired: {text}")));
+    } else if single {
+        lines.extend(story::description(alert).map(str::to_owned));
+    }
     if let Some(value) = alert.value {
         let when = if over { "Last value while it fired" } else { "Value" };
         lines.push(format!("{when}: {}", story::value(value)));
