@@ -3,6 +3,12 @@
 
 /// The import table, the size limits and the headers hold in every file.
 mod architecture;
+/// Bad configuration files beside their messages, and the example.
+mod config_files;
+/// No crash loses a notification.
+mod crash;
+/// Service and database may come up after the daemon.
+mod down_then_up;
 /// What breaks in the service arrives as mail and webhook with the runbook in it, and so does its end.
 mod from_probe_to_page;
 /// A throwaway Postgres cluster with the service's tables, for the suites that need one.
@@ -15,8 +21,14 @@ mod promql;
 mod queue;
 /// The reference service, for the suites that need one.
 mod reference;
+/// A good configuration is taken whole, a bad one refused whole.
+mod reload;
+/// A clean restart is no news.
+mod restart;
 /// Alerts, runbooks and rule tests belong together.
 mod shipped_files;
+/// The end comes in time and loses nothing.
+mod shutdown;
 /// A whole deployment: daemon, service, receivers.
 mod stage;
 /// What is stored survives what happens to processes, files and disks.

@@ -1,10 +1,13 @@
 //! Ways for a service to be away: a door before it that can be closed, and a service that never says a word.
 
 use std::net::SocketAddr;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
+
+use super::until;
 
 /// Forwards connections to a service while it is open; closed, it refuses them and cuts those that exist.
 pub struct Door {
@@ -62,18 +65,27 @@ async fn serve(listener: TcpListener, behind: SocketAddr) {
 /// Takes connections and never answers.
 pub struct Silence {
     pub url: String,
+    calls: Arc<AtomicU32>,
 }
 
 impl Silence {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
+        let calls = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&calls);
         tokio::spawn(async move {
             let mut kept = Vec::new();
             while let Ok((client, _)) = listener.accept().await {
                 kept.push(client);
+                count.fetch_add(1, Ordering::Relaxed);
             }
         });
-        Self { url }
+        Self { url, calls }
+    }
+
+    /// Waits for somebody who waits.
+    pub async fn is_called(&self) {
+        until("a connection", || async { (self.calls.load(Ordering::Relaxed) > 0).then_some(()) }).await;
     }
 }
