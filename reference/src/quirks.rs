@@ -98,6 +98,14 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_describes_every_quirk_as_the_table_does() {
+        let readme = include_str!("../README.md").replace('`', "");
+        for (_, name, description) in TABLE {
+            assert!(readme.contains(&format!("| {name} | {description} |")), "{name}");
+        }
+    }
+
+    #[test]
     fn an_unknown_name_is_answered_with_the_list() {
         let message = parse("no-such-quirk").unwrap_err();
         assert!(TABLE.iter().all(|(_, name, _)| message.contains(name)), "{message}");

@@ -4,7 +4,10 @@
 //! never sent. The duration counts answers of 2xx and requests that ran out of time, so that a service that
 //! stops answering does not look faster.
 
+use std::collections::BTreeSet;
+
 use prometheus::Histogram as HistogramSeries;
+use prometheus::core::Collector;
 
 use crate::metrics::{Definition, Kind, Registry, buckets};
 
@@ -141,8 +144,17 @@ impl Series {
     }
 }
 
-/// Ends all series of a target that is no longer configured.
-pub fn withdraw(registry: &Registry, target: &str) {
+/// Ends all series of targets other than `targets`: the registry outlives a reload, and so would they.
+pub fn withdraw(registry: &Registry, targets: &[&str]) {
+    let families = registry.counter(&REQUESTS).collect();
+    let labels = families.iter().flat_map(|family| family.get_metric()).flat_map(|metric| metric.get_label());
+    let known: BTreeSet<&str> = labels.filter(|pair| pair.name() == "target").map(|pair| pair.value()).collect();
+    for target in known.into_iter().filter(|target| !targets.contains(target)) {
+        withdraw_target(registry, target);
+    }
+}
+
+fn withdraw_target(registry: &Registry, target: &str) {
     let (requests, failures) = (registry.counter(&REQUESTS), registry.counter(&REQUEST_FAILURES));
     let durations = registry.histogram(&REQUEST_DURATION);
     // Removing a series that does not exist is an error that means what we want.

@@ -300,6 +300,8 @@ async fn what_is_left_of_the_rate_limit_is_shown_once_known() {
     assert!(!write_text(&registry.gather()).contains("chat_memory_rate_limit_remaining"));
     client.memory("c1").await.unwrap();
     assert!(write_text(&registry.gather()).contains("chat_memory_rate_limit_remaining{target=\"main\"} 87"));
-    super::metrics::withdraw(&registry, "main");
+    super::metrics::withdraw(&registry, &["main"]);
+    assert_ne!(write_text(&registry.gather()), "");
+    super::metrics::withdraw(&registry, &["other"]);
     assert_eq!(write_text(&registry.gather()), "");
 }

@@ -5,8 +5,6 @@
 //! run that says something; counters start at 0.
 
 use prometheus::Histogram as HistogramSeries;
-use prometheus::core::Collector;
-use prometheus::proto::LabelPair;
 
 use crate::metrics::{Definition, Gauge, Kind as MetricKind, Registry, buckets};
 
@@ -168,45 +166,4 @@ impl Series {
             }
         }
     }
-}
-
-/// Ends all series of a probe that no longer runs against `target`.
-pub fn withdraw_probe(registry: &Registry, target: &str, probe: &str) {
-    // Removing a series that does not exist is an error that means what we want.
-    let _ = registry.gauge(&SUCCESS).remove_label_values(&[target, probe]);
-    let _ = registry.gauge(&LAST_RUN).remove_label_values(&[target, probe]);
-    let _ = registry.counter(&RUNS).remove_label_values(&[target, probe]);
-    let _ = registry.histogram(&DURATION).remove_label_values(&[target, probe]);
-    for reason in Reason::ALL {
-        let _ = registry.counter(&FAILURES).remove_label_values(&[target, probe, reason.as_str()]);
-    }
-    for step in super::KINDS.iter().flat_map(|kind| kind.steps) {
-        let _ = registry.histogram(&STEP_DURATION).remove_label_values(&[target, probe, step]);
-    }
-}
-
-/// Ends all series of a target that is no longer configured, except those of its probes.
-pub fn withdraw_target(registry: &Registry, target: &str) {
-    let _ = registry.gauge(&UP).remove_label_values(&[target]);
-    let _ = registry.gauge(&LEFTOVERS).remove_label_values(&[target]);
-    let _ = registry.counter(&UPDATES).remove_label_values(&[target]);
-    let _ = registry.histogram(&UPDATE_DURATION).remove_label_values(&[target]);
-    for dependency in dependencies(registry, target) {
-        let _ = registry.gauge(&DEPENDENCY_UP).remove_label_values(&[target, &dependency]);
-    }
-    for reason in Reason::ALL {
-        let _ = registry.counter(&UPDATE_FAILURES).remove_label_values(&[target, reason.as_str()]);
-    }
-}
-
-fn dependencies(registry: &Registry, target: &str) -> Vec<String> {
-    let families = registry.gauge(&DEPENDENCY_UP).collect();
-    let labels = families.iter().flat_map(|family| family.get_metric()).map(|metric| metric.get_label());
-    let value = |labels: &[LabelPair], name: &str| {
-        labels.iter().find(|pair| pair.name() == name).map(|pair| pair.value().to_owned())
-    };
-    labels
-        .filter(|of| value(of, "target").as_deref() == Some(target))
-        .filter_map(|of| value(of, "dependency"))
-        .collect()
 }

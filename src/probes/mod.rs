@@ -16,6 +16,8 @@ mod schedule;
 mod settings;
 mod synthetic;
 mod task;
+mod withdraw;
+
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +43,7 @@ pub use schedule::Schedule;
 pub use settings::{Settings, problems};
 pub use synthetic::ORPHAN_AGE;
 pub use task::{run_once, tasks};
+pub use withdraw::withdraw;
 
 /// What the probes are given: the targets, and where results go.
 #[derive(Clone)]
@@ -57,6 +60,6 @@ pub struct Context {
     pub registry: Registry,
     /// What time it is.
     pub clock: Clock,
-    /// Ends all probes; a run under way gets 2 s.
+    /// Ends all probes; a run under way is dropped and gets 2 s to clean up.
     pub cancel: CancellationToken,
 }

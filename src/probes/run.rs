@@ -6,6 +6,7 @@
 use std::time::Duration as StdDuration;
 
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use crate::memory_api::{CallError, Client, Exchange, ExchangeRecord};
 use crate::model::{Duration, Stopwatch, Timestamp};
@@ -16,6 +17,8 @@ use super::outcome::{Failure, Outcome, QueueTrace, Reason, Step, StepExchange};
 
 /// Longest time for cleaning up after a run, whose result is known by then.
 const CLEAN_UP: StdDuration = StdDuration::from_secs(5);
+/// The same where the daemon, or this configuration of it, is about to end.
+const LAST_CLEAN_UP: StdDuration = StdDuration::from_secs(2);
 /// Exchanges kept of one run: the first ones, then the latest.
 const FIRST_EXCHANGES: usize = 5;
 const MOST_EXCHANGES: usize = 12;
@@ -225,21 +228,36 @@ impl Run {
     }
 }
 
-/// Runs a probe once: under its time-out, then cleans up under another.
-pub(super) async fn execute(
-    kind: &Kind,
-    probe: &dyn Running,
-    name: &str,
-    target: &Target,
-    longest: StdDuration,
-    once: bool,
-) -> Outcome {
-    let mut run = Run::new(target.clone(), longest, once);
+/// Who runs, and for how long.
+pub(super) struct Job<'a> {
+    pub(super) kind: &'static Kind,
+    pub(super) probe: &'a dyn Running,
+    pub(super) name: &'a str,
+    pub(super) target: &'a Target,
+    pub(super) timeout: StdDuration,
+    /// Whether no other run follows.
+    pub(super) once: bool,
+}
+
+/// Runs a probe once: under its time-out, then cleans up under another. `None` if `stop` came first; what the
+/// run had made is cleaned up then too.
+pub(super) async fn execute(job: &Job<'_>, stop: &CancellationToken) -> Option<Outcome> {
+    let Job { kind, probe, name, target, .. } = *job;
+    let mut run = Run::new(target.clone(), job.timeout, job.once);
     let deadline = run.deadline();
-    let result = timeout_at(deadline, probe.run(&mut run)).await;
+    let result = tokio::select! {
+        result = timeout_at(deadline, probe.run(&mut run)) => Some(result),
+        () = stop.cancelled() => None,
+    };
     let failure = match result {
-        Ok(result) => result.err(),
-        Err(_) => Some(run.cut_off()),
+        Some(Ok(result)) => result.err(),
+        Some(Err(_)) => Some(run.cut_off()),
+        None => {
+            run.close(false);
+            run.once = true;
+            let _ = timeout(LAST_CLEAN_UP, probe.finish(&mut run)).await;
+            return None;
+        }
     };
     run.close(true);
     let took = run.watch.elapsed();
@@ -250,5 +268,5 @@ pub(super) async fn execute(
     run.close(true);
     let outcome = run.into_outcome(kind, name, took, failure);
     probe.settle(&outcome);
-    outcome
+    Some(outcome)
 }

@@ -15,12 +15,9 @@ use super::history::History;
 use super::kind::{Kind, Running, Target};
 use super::metrics::Series;
 use super::outcome::{Failure, Outcome, Reason};
-use super::run::execute;
+use super::run::{Job, execute};
 use super::schedule::Schedule;
 use super::{Context, Settings};
-
-/// How long a run that is stopped by a shutdown may go on.
-const LAST_WORDS: StdDuration = StdDuration::from_secs(2);
 
 /// A probe with everything that its task needs; outlives a panic of the task.
 struct Seat {
@@ -106,7 +103,9 @@ pub async fn run_once(entry: &Settings, target: &Target) -> Result<Outcome, Vec<
     }
     let kind = Kind::find(&entry.kind).ok_or_else(|| vec![Kind::unknown(&entry.kind)])?;
     let probe = (kind.start)(entry.settings.as_ref(), entry.name(), target)?;
-    Ok(execute(kind, probe.as_ref(), entry.name(), target, entry.timeout().std(), true).await)
+    let timeout = entry.timeout().std();
+    let job = Job { kind, probe: probe.as_ref(), name: entry.name(), target, timeout, once: true };
+    execute(&job, &CancellationToken::new()).await.ok_or_else(|| vec![Problem::at("", "the run was stopped")])
 }
 
 /// Paths of a single entry, without its place in a list.
@@ -131,12 +130,7 @@ async fn probing(seat: Arc<Seat>, cancel: CancellationToken) {
             () = tokio::time::sleep(wait) => {}
         }
         seat.begin();
-        let run = execute(seat.kind, seat.probe.as_ref(), &seat.name, &seat.target, seat.timeout, false);
-        let outcome = tokio::select! {
-            outcome = run => outcome,
-            // The run may end by itself for a moment longer, so that it can clean up what it made.
-            () = async { cancel.cancelled().await; tokio::time::sleep(LAST_WORDS).await; } => return,
-        };
+        let Some(outcome) = execute(&seat.job(), &cancel).await else { return };
         seat.running.store(false, Ordering::SeqCst);
         seat.record(outcome);
     }
@@ -154,6 +148,17 @@ impl Seat {
                 let now = self.clock.now();
                 self.schedule.next(last, now, rand::random()).since(now)
             }
+        }
+    }
+
+    fn job(&self) -> Job<'_> {
+        Job {
+            kind: self.kind,
+            probe: self.probe.as_ref(),
+            name: &self.name,
+            target: &self.target,
+            timeout: self.timeout,
+            once: false,
         }
     }
 
@@ -201,5 +206,42 @@ impl Seat {
             (None, Some(_)) => tracing::info!(target = outcome.target, probe = outcome.probe, "probe succeeds again"),
             (None, None) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::memory_api::{self, Client};
+    use crate::metrics::{Registry, write_text};
+    use crate::model::Secret;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_that_panicked_is_an_internal_failure_and_says_nothing_about_the_service() {
+        let (registry, clock) = (Registry::new(), Clock::manual(Timestamp::from_seconds(1.7e9)));
+        let token = Some(Secret::new("token".into()));
+        let at = memory_api::Settings { token, ..memory_api::Settings::new("http://127.0.0.1:1") };
+        let client = Client::new("main", &at, &registry, clock.clone()).unwrap();
+        let cancel = CancellationToken::new();
+        let context = Context {
+            instance: "it".into(),
+            clients: BTreeMap::from([("main".to_owned(), client)]),
+            databases: BTreeMap::new(),
+            history: History::new(),
+            registry: registry.clone(),
+            clock,
+            cancel: cancel.clone(),
+        };
+        let seat = Arc::new(seat(&Settings::new("health"), "main", &context).unwrap());
+        seat.begin();
+        cancel.cancel();
+        probing(Arc::clone(&seat), cancel).await;
+        let failures = context.history.failures("main", "health");
+        assert_eq!(failures[0].failure.as_ref().unwrap().reason, Reason::Internal);
+        let text = write_text(&registry.gather());
+        assert!(text.contains("failures_total{probe=\"health\",reason=\"internal\",target=\"main\"} 1"), "{text}");
+        assert!(!text.contains("chat_memory_probe_success{"), "{text}");
     }
 }

@@ -19,7 +19,7 @@ use crate::model::{Clock, Duration, Secret, Timestamp};
 use super::kind::{Kind, Running};
 use super::metrics::Series;
 use super::outcome::Reason;
-use super::run::execute;
+use super::run::{Job, execute};
 use super::{Context, History, Outcome, Settings, Target, tasks};
 use service::Service;
 
@@ -65,7 +65,15 @@ async fn bench(kind: &str) -> Bench {
 impl Bench {
     async fn run(&self) -> Outcome {
         let longest = StdDuration::from_secs(20);
-        let outcome = execute(self.kind, self.probe.as_ref(), self.kind.name, &self.target, longest, false).await;
+        let job = Job {
+            kind: self.kind,
+            probe: self.probe.as_ref(),
+            name: self.kind.name,
+            target: &self.target,
+            timeout: longest,
+            once: false,
+        };
+        let outcome = execute(&job, &CancellationToken::new()).await.unwrap();
         self.series.record(&outcome, self.target.clock.now());
         outcome
     }
@@ -278,7 +286,9 @@ async fn a_probe_that_is_cut_off_fails_at_its_open_step() {
     let target = Target { client, database: None, instance: "bench".into(), registry, clock };
     let kind = Kind::find("health").unwrap();
     let probe = (kind.start)(None, "health", &target).unwrap();
-    let outcome = execute(kind, probe.as_ref(), "health", &target, StdDuration::from_secs(3), false).await;
+    let timeout = StdDuration::from_secs(3);
+    let job = Job { kind, probe: probe.as_ref(), name: "health", target: &target, timeout, once: false };
+    let outcome = execute(&job, &CancellationToken::new()).await.unwrap();
     assert_eq!((reason(&outcome), message(&outcome)), ("timeout", "cut off after 3s"));
     assert_eq!(outcome.failure.as_ref().unwrap().step, "ask");
 }

@@ -10,6 +10,9 @@ use super::ParseError;
 use super::token::{Token, TokenKind};
 use crate::model::Duration;
 
+/// Longest duration in milliseconds: what 64-bit nanoseconds can hold, as in Prometheus.
+const MAX_DURATION: u128 = (i64::MAX / 1_000_000) as u128;
+
 /// Longest first, so that `=~` is not read as `=`.
 const SYMBOLS: [&str; 25] = [
     "==", "=~", "!=", "!~", ">=", "<=", "=", ">", "<", "+", "-", "*", "/", "%", "^", "(", ")", "[", "]", "{", "}", ",",
@@ -128,7 +131,11 @@ impl<'a> Lexer<'a> {
             let duration: Duration = word.parse().map_err(|_| {
                 error(format!("bad duration {word:?}: write for example 15s, 5m or 1h30m, largest unit first"), span)
             })?;
-            return Ok(TokenKind::Duration(i64::try_from(duration.std().as_millis()).unwrap_or(i64::MAX)));
+            let millis = duration.std().as_millis();
+            return match i64::try_from(millis) {
+                Ok(millis) if u128::from(millis.unsigned_abs()) <= MAX_DURATION => Ok(TokenKind::Duration(millis)),
+                _ => Err(error(format!("duration {word:?} is out of range, at most 292y"), start..self.at)),
+            };
         }
         let len = number_len(rest);
         self.at += len;

@@ -70,3 +70,46 @@ fn alert(rule: &RuleSpec, path: &str, interval: Duration, problems: &mut Vec<Pro
         problems.push(problem.hint("put the value into an annotation"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn doubts(rule: &str) -> Vec<String> {
+        let text = format!("groups:\n  - name: g\n    rules:\n      - {rule}\n");
+        let source = Source { name: "r.yaml".into(), text };
+        lint(&source, Duration::from_secs(15)).iter().map(ToString::to_string).collect()
+    }
+
+    const WHOLE: &str = "labels: {severity: page}, annotations: {summary: s, description: d}";
+
+    #[test]
+    fn the_shipped_rules_raise_no_doubt() {
+        let source = Source { name: super::super::SHIPPED_NAME.into(), text: super::super::SHIPPED.into() };
+        assert_eq!(lint(&source, Duration::from_secs(15)), []);
+    }
+
+    #[test]
+    fn a_hold_shorter_than_the_interval_makes_no_difference() {
+        let told = doubts(&format!("{{alert: A, expr: up, for: 10s, {}}}", WHOLE.replace("page", "info")));
+        let expected =
+            "r.yaml:4:35: groups[0].rules[0].for: 10s is shorter than the interval 15s, so it makes no difference";
+        assert_eq!(told, [expected]);
+    }
+
+    #[test]
+    fn what_a_person_would_miss_in_an_alert_is_told() {
+        let told = doubts("{alert: A, expr: up}").join("\n");
+        for missing in ["annotation \"summary\"", "annotation \"description\"", "label \"severity\""] {
+            assert!(told.contains(missing), "{told}");
+        }
+        let told = doubts(&format!("{{alert: A, expr: up, {}}}", WHOLE.replace("page", "criticl"))).join("\n");
+        assert!(told.contains("unusual severity") && told.contains("did you mean \"critical\"?"), "{told}");
+    }
+
+    #[test]
+    fn a_value_in_a_label_makes_an_alert_of_every_value() {
+        let told = doubts("{alert: A, expr: up, labels: {severity: info, v: '{{ $value }}'}}").join("\n");
+        assert!(told.contains("makes a new alert of every value"), "{told}");
+    }
+}

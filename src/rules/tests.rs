@@ -54,8 +54,11 @@ fn stand(rule: &AlertingRule) -> String {
     states.collect::<Vec<_>>().join(" ")
 }
 
+/// At this second these are seen, and then the alerts stand so.
+type Scene<'a> = (u32, &'a [(&'a str, f64)], &'a str);
+
 /// Plays what is seen at each time and compares where the alerts stand.
-fn check(mut rule: AlertingRule, script: &[(u32, &[(&str, f64)], &str)]) {
+fn check(mut rule: AlertingRule, script: &[Scene<'_>]) {
     for (seconds, seen, expected) in script {
         step(&mut rule, *seconds, seen).unwrap();
         assert_eq!(stand(&rule), *expected, "at {seconds}s");

@@ -161,3 +161,11 @@ fn no_template_runs_for_ever_or_fills_the_memory() {
     assert!(Template::parse(&"{{ if true }}".repeat(10_000), &PROMETHEUS).is_err());
     assert!(Template::parse(&format!("{{{{ {} }}}}", "(".repeat(10_000)), &PROMETHEUS).is_err());
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_the_engine_panic(text in "([a-z ]|\\{\\{-?|-?\\}\\}|[$.|():=,\"`'0-9%-]|if|range|end|else|with|define|template|printf|query|\\$labels|é){0,40}") {
+        let _ = render(&text);
+        let _ = render(&format!("{{{{ {text} }}}}"));
+    }
+}

@@ -14,7 +14,7 @@ use super::index::{Index, SeriesId};
 /// A series without new samples for this long has its tail compressed.
 const IDLE_MILLIS: i64 = 15 * 60 * 1000;
 
-/// Bytes of a series beside its strings and samples: entries in the maps, lists and the label set; measured once.
+/// Bytes of a series beside its strings and samples: entries in the maps, lists and the label set; an estimate.
 const SERIES_BYTES: usize = 400;
 
 /// Why a sample was refused.

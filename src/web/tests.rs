@@ -90,10 +90,10 @@ async fn the_home_page_says_what_is_wrong_first() {
 }
 
 #[tokio::test]
-async fn a_calm_daemon_says_that_nothing_is_wrong() {
+async fn a_calm_daemon_says_that_no_alert_is_firing() {
     let served = Served::start(Sample { quiet: true, ready: true.into(), ..Sample::default() }).await;
     let page = served.get("/").await.body;
-    assert!(page.contains(r#"<h1 class="headline calm">Nothing is wrong</h1>"#), "{page}");
+    assert!(page.contains(r#"<h1 class="headline calm">No alert is firing</h1>"#), "{page}");
 }
 
 #[tokio::test]

@@ -62,7 +62,9 @@ fn the_shipped_alerts_are_the_agreed_ones() {
 #[test]
 fn every_alert_has_a_runbook_and_every_runbook_an_alert() {
     let alerts: BTreeSet<String> = alerts().into_iter().collect();
-    assert_eq!(stems("runbooks", ".md"), alerts);
+    let mut runbooks = stems("runbooks", ".md");
+    runbooks.remove("README");
+    assert_eq!(runbooks, alerts);
 }
 
 #[test]

@@ -3,11 +3,12 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::service::{PASSWORD, Service, User};
+use crate::service::{PASSWORD, Service, User, database};
 
 #[tokio::test]
 async fn health_names_its_services_and_is_kept_for_a_while() {
-    let service = Service::start(&[]).await;
+    let url = database().await;
+    let service = Service::start_on(&url, &[]).await;
     let ask = async |service: &Service| -> Value {
         let answer = service.http.get(format!("{}/health", service.api)).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
@@ -24,7 +25,9 @@ async fn health_names_its_services_and_is_kept_for_a_while() {
     let degraded = ask(&service).await;
     assert_eq!((&degraded["status"], &degraded["services"]["database"]), (&json!("degraded"), &json!("unhealthy")));
 
-    let cached = Service::start(&["--health-cache", "1h"]).await;
+    service.heal().await;
+
+    let cached = Service::start_on(&url, &["--health-cache", "1h"]).await;
     let first = ask(&cached).await;
     cached.break_it(json!({"database": "refused"})).await;
     assert_eq!(ask(&cached).await, first);
@@ -183,7 +186,7 @@ async fn every_answer_has_a_request_id_and_a_time_and_successes_their_limit() {
 
 #[tokio::test]
 async fn the_tables_are_those_of_the_contract() {
-    let service = Service::start(&["--schema", "chat_memory"]).await;
+    let service = Service::start_on(&database().await, &["--schema", "chat_memory"]).await;
     let columns: String = service
         .value(
             "SELECT string_agg(format('%s.%s %s%s%s', table_name, column_name, data_type,

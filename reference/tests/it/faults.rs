@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
 
-use crate::service::{Service, command};
+use crate::service::{Service, command, database};
 
 const WELL: &str = r#"{"worker":"running","agent":"ok","database":"ok","latency":[],"errors":[]}"#;
 
@@ -32,8 +32,8 @@ async fn the_endpoint_shows_changes_and_heals_what_is_broken() {
 
 #[tokio::test]
 async fn there_is_no_endpoint_unless_asked_for() {
-    let url = crate::service::database().await;
-    let service = Service::from_command(command(&["--database-url", &url]), Some(&url)).await;
+    let url = database().await;
+    let service = Service::from_command(command(&["--database-url", &url]), Some((&url, "public"))).await;
     assert_eq!(service.faults, None);
     let faults = service.http.get(format!("{}/faults", service.api)).send().await.unwrap();
     assert_eq!(faults.status(), StatusCode::NOT_FOUND);
@@ -127,7 +127,7 @@ async fn a_refused_database_refuses_everybody_and_comes_back_with_nothing_lost()
 
 #[tokio::test]
 async fn a_given_database_is_open_again_when_the_service_has_ended() {
-    let url = crate::service::database().await;
+    let url = database().await;
     let mut service = Service::start_on(&url, &[]).await;
     service.break_it(json!({"database": "refused"})).await;
     drop(service.stdin.take());

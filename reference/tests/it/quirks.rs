@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection, Row as _};
 
-use crate::service::{Service, command, ended};
+use crate::service::{Service, command, database, ended};
 
 async fn with(quirks: &[&str]) -> Service {
     let arguments: Vec<&str> = quirks.iter().flat_map(|quirk| ["--quirk", quirk]).collect();
@@ -96,12 +96,14 @@ async fn without_ownership_check_and_headers_anybody_reads_anything_and_learns_n
 
 #[tokio::test]
 async fn an_outage_of_the_database_looks_like_what_the_quirks_make_of_it() {
+    let url = database().await;
     for (quirks, status, health) in [
         (vec![], StatusCode::INTERNAL_SERVER_ERROR, "degraded"),
         (vec!["outage-looks-like-401", "settings-only-health"], StatusCode::UNAUTHORIZED, "healthy"),
         (vec!["outage-looks-like-404"], StatusCode::NOT_FOUND, "degraded"),
     ] {
-        let service = with(&quirks).await;
+        let arguments: Vec<&str> = quirks.iter().flat_map(|quirk| ["--quirk", quirk]).collect();
+        let service = Service::start_on(&url, &arguments).await;
         let user = service.probe().await;
         let chat = user.conversation().await;
         service.break_it(json!({"database": "refused"})).await;
@@ -119,9 +121,9 @@ async fn an_outage_of_the_database_looks_like_what_the_quirks_make_of_it() {
 async fn where_calls_block_a_slow_route_stalls_health() {
     let service = with(&["blocking-calls"]).await;
     let user = service.probe().await;
-    service.break_it(json!({"latency": {"route": "memory", "ms": 500}})).await;
+    service.break_it(json!({"latency": {"route": "memory", "ms": 1000}})).await;
     let (slow, health) = tokio::join!(user.read("none"), async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(400)).await;
         service.http.get(format!("{}/health", service.api)).timeout(Duration::from_millis(200)).send().await
     });
     assert_eq!(slow.status(), StatusCode::NOT_FOUND);
@@ -166,7 +168,7 @@ async fn a_slow_idle_worker_lets_a_snippet_wait() {
 
 #[tokio::test]
 async fn behind_the_pooler_a_session_is_forgotten_after_each_transaction() {
-    let service = with(&["transaction-pooler"]).await;
+    let service = Service::start_on(&database().await, &["--quirk", "transaction-pooler"]).await;
     service.probe().await.conversation().await;
     let mut connection = PgConnection::connect(&service.database_url).await.unwrap();
     let count = "SELECT count(*) FROM conversations";
@@ -184,4 +186,20 @@ async fn behind_the_pooler_a_session_is_forgotten_after_each_transaction() {
     sqlx::raw_sql("SET LOCAL statement_timeout = 4321").execute(&mut *transaction).await.unwrap();
     let shown = sqlx::query("SHOW statement_timeout").fetch_one(&mut *transaction).await.unwrap();
     assert_eq!(shown.get::<String, _>(0), "4321ms");
+}
+
+#[tokio::test]
+async fn with_every_quirk_at_once_the_queue_row_still_tells_what_was_processed() {
+    let (_, said) = ended(command(&["--quirk", "no-such"])).await;
+    let names: Vec<&str> =
+        said.lines().filter_map(|line| line.strip_prefix("  ")?.split_once("  ")).map(|row| row.0).collect();
+    assert_eq!(names.len(), 16, "{said}");
+    let arguments: Vec<&str> = names.iter().flat_map(|name| ["--quirk", name]).collect();
+    let service = Service::start(&arguments).await;
+    let user = service.probe().await;
+    let chat = user.conversation().await;
+    let before = user.memory(&chat).await;
+    user.update(&chat, "My name is Ada.").await;
+    service.until("SELECT status = 'complete' FROM chat_context_queue").await;
+    assert_eq!(user.memory(&chat).await, before);
 }

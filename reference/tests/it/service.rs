@@ -1,7 +1,7 @@
 //! Starts the binary and talks to it.
 //!
-//! Most tests share one throwaway cluster, made here, with a database for each, because that is faster than a cluster
-//! each. The service ends when its standard input does, so none outlives a test, nor the test process.
+//! Most tests share one throwaway cluster, made here, with a schema for each, because that is faster than a cluster
+//! or a database each. The service ends when its standard input does, so none outlives a test, nor the test process.
 
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -45,11 +45,16 @@ pub struct User<'a> {
     pub token: String,
 }
 
-/// How to reach a database of one's own in the shared cluster.
-pub async fn database() -> String {
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+async fn cluster() -> &'static Cluster {
     static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let cluster = CLUSTER.get_or_init(|| async { Cluster::start(&Programs::find(None).unwrap()).await.unwrap() }).await;
+    CLUSTER.get_or_init(|| async { Cluster::start(&Programs::find(None).unwrap()).await.unwrap() }).await
+}
+
+/// The URL of a new database in the shared cluster, for tests that shut it or look at its locks.
+pub async fn database() -> String {
+    let cluster = cluster().await;
     let name = format!("test{}", NUMBER.fetch_add(1, Ordering::Relaxed));
     let mut admin = PgConnection::connect_with(&cluster.superuser().database("postgres")).await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
@@ -76,14 +81,21 @@ pub async fn ended(mut command: Command) -> (Option<i32>, String) {
 }
 
 impl Service {
-    /// Starts one on a database of its own, with short waits and no rate limit to speak of.
+    /// Starts one on a schema of its own, with short waits and no rate limit to speak of.
     pub async fn start(arguments: &[&str]) -> Self {
-        let url = database().await;
-        Self::start_on(&url, arguments).await
+        let url = cluster().await.superuser().database("postgres").to_url_lossy().to_string();
+        let schema = format!("test{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let mut all = vec!["--schema", &schema];
+        all.extend(arguments);
+        Self::launch(&url, &schema, &all).await
     }
 
     /// Starts one on the database at `url`.
     pub async fn start_on(url: &str, arguments: &[&str]) -> Self {
+        Self::launch(url, "public", arguments).await
+    }
+
+    async fn launch(url: &str, schema: &str, arguments: &[&str]) -> Self {
         let mut all = vec!["--database-url", url, "--faults-listen", "127.0.0.1:0"];
         for (name, value) in [
             ("--idle-sleep", "10ms"),
@@ -96,11 +108,11 @@ impl Service {
             }
         }
         all.extend(arguments);
-        Self::from_command(command(&all), Some(url)).await
+        Self::from_command(command(&all), Some((url, schema))).await
     }
 
     /// Waits for the line that the service prints when it is ready.
-    pub async fn from_command(mut command: Command, owner_url: Option<&str>) -> Self {
+    pub async fn from_command(mut command: Command, owner: Option<(&str, &str)>) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut child = command.spawn().unwrap();
         let stdin = child.stdin.take();
@@ -125,7 +137,8 @@ impl Service {
         let keys: Vec<_> = ready.as_object().unwrap().keys().collect();
         assert_eq!(keys, ["api_url", "database_url", "faults_url"]);
         let database_url = ready["database_url"].as_str().unwrap().to_owned();
-        let options: PgConnectOptions = owner_url.unwrap_or(&database_url).parse().unwrap();
+        let (url, schema) = owner.unwrap_or((&database_url, "public"));
+        let options = url.parse::<PgConnectOptions>().unwrap().options([("search_path", schema)]);
         Self {
             child,
             stdin,

@@ -18,6 +18,8 @@ enum Crash {
     BeforeCommit,
     /// After the transaction, before memory moved on and before what followed was stored.
     AfterCommit,
+    /// The same, and the alerts could not be stored before it either.
+    AlertsUnsaved,
 }
 
 #[derive(Debug, Clone)]
@@ -25,6 +27,8 @@ enum Event {
     Fire(usize),
     Resolve(usize),
     Wait(u32),
+    /// Decides, and while the transaction runs the alert begins or ends.
+    Between(usize, bool),
     Restart(Crash),
     Reload(bool),
 }
@@ -36,13 +40,19 @@ const OTHER: &str = "{route: {receiver: a, group_by: [g], group_wait: 10s, group
     receivers: [{name: a, webhook_configs: [{url: 'http://b'}]}]}";
 
 fn event() -> impl Strategy<Value = Event> {
-    let crash =
-        prop_oneof![Just(Crash::Idle), Just(Crash::BeforeSaving), Just(Crash::BeforeCommit), Just(Crash::AfterCommit)];
+    let crash = prop_oneof![
+        Just(Crash::Idle),
+        Just(Crash::BeforeSaving),
+        Just(Crash::BeforeCommit),
+        Just(Crash::AfterCommit),
+        Just(Crash::AlertsUnsaved)
+    ];
     prop_oneof![
         4 => (0..NAMES.len()).prop_map(Event::Fire),
         4 => (0..NAMES.len()).prop_map(Event::Resolve),
         6 => (1_u32..900).prop_map(Event::Wait),
-        2 => crash.prop_map(Event::Restart),
+        2 => (0..NAMES.len(), any::<bool>()).prop_map(|(index, fires)| Event::Between(index, fires)),
+        3 => crash.prop_map(Event::Restart),
         1 => any::<bool>().prop_map(Event::Reload),
     ]
 }
@@ -52,13 +62,15 @@ impl World {
     fn crash(&mut self, crash: Crash) {
         match crash {
             Crash::Idle => self.flush(),
-            Crash::BeforeSaving => self.round(),
+            Crash::BeforeSaving => self.round(false),
             Crash::BeforeCommit => {
                 self.save();
                 self.dispatcher.decide(self.now);
             }
-            Crash::AfterCommit => {
-                self.save();
+            Crash::AfterCommit | Crash::AlertsUnsaved => {
+                if matches!(crash, Crash::AfterCommit) {
+                    self.save();
+                }
                 for decision in self.dispatcher.decide(self.now) {
                     self.commit(&decision);
                 }
@@ -66,6 +78,22 @@ impl World {
         }
         self.restart();
     }
+}
+
+/// Decides, lets something happen, commits.
+fn between(world: &mut World, name: &str, fires: bool) {
+    world.save();
+    let decisions = world.dispatcher.decide(world.now);
+    if fires {
+        world.fire(name)
+    } else {
+        world.resolve(name)
+    }
+    for decision in decisions {
+        world.commit(&decision);
+        world.dispatcher.committed(&[decision.id]);
+    }
+    world.save();
 }
 
 /// What the specification says of a whole life: each message had a cause in what its notifier was told before.
@@ -113,6 +141,11 @@ proptest! {
                 Event::Wait(seconds) => {
                     let end = world.now + StdDuration::from_secs(u64::from(seconds));
                     world.run_until(end);
+                }
+                Event::Between(index, fires) => {
+                    // The next look, so that there is something to decide.
+                    world.now = world.dispatcher.next_due().map_or(world.now, |due| due.max(world.now));
+                    between(&mut world, NAMES[index], fires);
                 }
                 Event::Restart(crash) => world.crash(crash),
                 Event::Reload(other) => world.reload(if other { OTHER } else { PLAIN }),

@@ -3,10 +3,9 @@
 use super::key;
 use crate::promql::EvalError;
 use crate::promql::ast::{Aggregate, Kind};
-use crate::promql::eval::Evaluator;
 use crate::promql::eval::block::{Block, Row, is_present};
 use crate::promql::eval::frame::Frame;
-use crate::promql::eval::groups::{Groups, Key};
+use crate::promql::eval::{Collector, Evaluator};
 
 pub(super) fn eval(evaluator: &mut Evaluator<'_>, aggregate: &Aggregate, frame: Frame) -> Result<Block, EvalError> {
     let label = match aggregate.param.as_ref().map(|param| &param.unwrapped().kind) {
@@ -19,8 +18,7 @@ pub(super) fn eval(evaluator: &mut Evaluator<'_>, aggregate: &Aggregate, frame: 
         with_value.grouping.sort();
     }
     let block = evaluator.vector(&aggregate.inner, frame)?;
-    let mut result = Block::new(frame.steps);
-    let mut groups = Groups::default();
+    let mut result = Collector::new(frame.steps);
     for row in 0..block.rows.len() {
         evaluator.spend(frame.steps)?;
         let seen = block.seen_labels(row, evaluator.delayed);
@@ -30,16 +28,10 @@ pub(super) fn eval(evaluator: &mut Evaluator<'_>, aggregate: &Aggregate, frame: 
                 continue;
             }
             let labels = key(&with_value).labels(&seen.with(&label, &plain(value)), false);
-            let (target, new) = groups.find(Key::All, &labels, false);
-            if new {
-                result.add(Row::new(labels));
-            }
-            let before = result.at(target, step);
-            result.set(target, step, if is_present(before) { before + 1.0 } else { 1.0 });
+            result.increment(evaluator, Row::new(labels), step)?;
         }
     }
-    result.distinct = false;
-    Ok(result)
+    Ok(result.into_block())
 }
 
 /// All digits and no exponent, as Prometheus writes values into labels.

@@ -57,8 +57,10 @@ pub(super) fn eval(
     join.cache.resize(join.many.block.rows.len(), (NONE, NONE));
     let mut partner = vec![NONE; count];
     for step in 0..left.steps {
-        evaluator.spend(join.many.groups.len() + join.one.groups.len())?;
+        let (work, rows) = (join.many.groups.len() + join.one.groups.len(), join.result.rows.len());
+        evaluator.spend(work)?;
         join.step(step, &mut partner, fill_many.map(|fill| fill.0), fill_one.map(|fill| fill.0))?;
+        evaluator.hold((join.result.rows.len() - rows).saturating_mul(left.steps))?;
     }
     let mut result = join.result;
     result.remove_empty_rows();

@@ -144,6 +144,7 @@ impl Evaluator<'_> {
         frame: Frame,
         over: &OverRange,
     ) -> Result<Block, EvalError> {
+        self.hold(vector.series.len().saturating_mul(frame.steps))?;
         let mut block = Block::with_capacity(vector.series.len(), frame.steps);
         let mut params = vec![0.0; columns.len()];
         let mut scratch = Vec::new();

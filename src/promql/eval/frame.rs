@@ -16,7 +16,7 @@ impl Frame {
 
     /// From `start` to at most `end`; no times at all if `end` lies before `start`.
     pub(crate) fn range(start: i64, end: i64, step: i64) -> Self {
-        let steps = if end < start { 0 } else { end.saturating_sub(start) / step.max(1) + 1 };
+        let steps = if end < start { 0 } else { (end.saturating_sub(start) / step.max(1)).saturating_add(1) };
         Self { start, step: step.max(1), steps: usize::try_from(steps).unwrap_or(usize::MAX) }
     }
 

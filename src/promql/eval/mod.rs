@@ -6,6 +6,7 @@
 
 pub(crate) mod block;
 mod call;
+mod collect;
 pub(crate) mod frame;
 pub(crate) mod groups;
 mod select;
@@ -22,6 +23,7 @@ use super::notes::Notes;
 use super::{Answer, EvalError, Expr, Limits, Value, VectorSample, aggregate, binary};
 
 pub(crate) use self::call::Call;
+pub(crate) use self::collect::Collector;
 pub(crate) use self::select::Pick;
 pub(crate) use self::windows::{Cursor, RangeVector, Window};
 

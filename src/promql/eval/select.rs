@@ -57,6 +57,7 @@ impl Evaluator<'_> {
         let seen_from = |time: i64| fixed.unwrap_or(time).saturating_sub(selector.offset);
         let first = seen_from(frame.start).saturating_sub(self.lookback);
         let series = self.fetch(&selector.matchers, first, seen_from(frame.end()))?;
+        self.hold(series.len().saturating_mul(frame.steps))?;
         let mut block = Block::with_capacity(series.len(), frame.steps);
         for series in series {
             self.spend(frame.steps)?;

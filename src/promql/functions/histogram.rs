@@ -6,7 +6,7 @@ use crate::promql::display::number;
 use crate::promql::eval::block::{ABSENT, Block, Output, Row, is_present};
 use crate::promql::eval::frame::Frame;
 use crate::promql::eval::groups::{Groups, Key};
-use crate::promql::eval::{Call, Evaluator};
+use crate::promql::eval::{Call, Collector, Evaluator};
 use crate::promql::notes::for_metric;
 
 const BUCKET_LABEL: &str = "le";
@@ -36,6 +36,8 @@ pub(crate) fn warn_quantile(evaluator: &mut Evaluator<'_>, q: f64, at: usize) {
 /// The functions that only native histograms have an answer to, after evaluating their argument.
 pub(super) fn native_only(evaluator: &mut Evaluator<'_>, call: &Call<'_>, frame: Frame) -> Result<Output, EvalError> {
     evaluator.argument(call, 0, frame)?;
+    let message = format!("{} is about native histograms, which are not stored here", call.function.name);
+    evaluator.notes.info(evaluator.text, call.node.span.start, &message);
     Ok(Output::Vector(Block::new(frame.steps)))
 }
 
@@ -144,24 +146,18 @@ pub(super) fn histogram_quantiles(
     frame: Frame,
 ) -> Result<Output, EvalError> {
     let [vector, _, wanted @ ..] = call.args else { return Ok(Output::Vector(Block::new(frame.steps))) };
-    let mut result = Block::new(frame.steps);
-    result.distinct = false;
+    let mut result = Collector::new(frame.steps);
     for q in wanted {
         let column = evaluator.scalar(q, frame)?;
         let block = quantiles(evaluator, q, vector, frame)?;
         for (number, row) in block.rows.iter().enumerate() {
-            for step in 0..frame.steps {
-                let value = block.at(number, step);
-                if is_present(value) {
-                    let labels = row.labels.with(call.text(1), &open_metrics_float(column.at(step)));
-                    let target = result.add(Row { labels, drop_name: true });
-                    result.set(target, step, value);
-                }
+            for (step, value) in block.row_values(number).iter().enumerate().filter(|(_, value)| is_present(**value)) {
+                let labels = row.labels.with(call.text(1), &open_metrics_float(column.at(step)));
+                result.put(evaluator, Row { labels, drop_name: true }, step, *value)?;
             }
         }
     }
-    // The same quantile at several steps is one series.
-    result.merge_alike(evaluator.delayed).map(Output::Vector)
+    Ok(Output::Vector(result.into_block()))
 }
 
 /// A float as OpenMetrics spells it in labels: always with a point or an exponent.

@@ -11,7 +11,7 @@ use crate::promql::display::label_set;
 use crate::promql::eval::block::{Block, Output, Row, is_present};
 use crate::promql::eval::frame::Frame;
 use crate::promql::eval::groups::{Groups, Key};
-use crate::promql::eval::{Call, Evaluator, Pick};
+use crate::promql::eval::{Call, Collector, Evaluator, Pick};
 
 const IDENTIFYING: [&str; 2] = ["instance", "job"];
 
@@ -52,8 +52,7 @@ pub(super) fn info(evaluator: &mut Evaluator<'_>, call: &Call<'_>, frame: Frame)
     let base = evaluator.argument(call, 0, frame)?;
     let found = info_series(evaluator, call, &base, &wanted, frame)?;
     let mut matcher = InfoMatcher::new(&base, &found, evaluator.delayed);
-    let mut result = Block::with_capacity(base.rows.len(), frame.steps);
-    let mut rows = Groups::default();
+    let mut result = Collector::new(frame.steps);
     let delayed = evaluator.delayed;
     for step in 0..frame.steps {
         evaluator.spend(base.rows.len() + found.rows.len())?;
@@ -72,17 +71,10 @@ pub(super) fn info(evaluator: &mut Evaluator<'_>, call: &Call<'_>, frame: Frame)
                 continue;
             };
             let drop_name = base.rows[number].drop_name;
-            let (target, new) = rows.find(Key::All, &labels, drop_name && !delayed);
-            if new {
-                result.add(Row { labels, drop_name });
-            } else if is_present(result.at(target, step)) {
-                return Err(crate::promql::eval::block::same_labels());
-            }
-            result.set(target, step, value);
+            result.put(evaluator, Row { labels, drop_name }, step, value)?;
         }
     }
-    result.distinct = false;
-    Ok(Output::Vector(result))
+    Ok(Output::Vector(result.into_block()))
 }
 
 /// The info series that share an identifying label with the base; their values are their samples' times.

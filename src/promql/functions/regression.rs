@@ -18,7 +18,7 @@ fn line(samples: &[Sample], origin: i64) -> Option<(f64, f64)> {
     let mut sums = [(0.0, 0.0); 4];
     for sample in samples {
         #[allow(clippy::cast_precision_loss)]
-        let x = (sample.at.millis() - origin) as f64 / 1000.0;
+        let x = sample.at.millis().saturating_sub(origin) as f64 / 1000.0;
         for (sum, value) in sums.iter_mut().zip([x, sample.value, x * sample.value, x * x]) {
             *sum = kahan_add(value, sum.0, sum.1);
         }

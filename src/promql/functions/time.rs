@@ -116,7 +116,7 @@ pub(super) fn step(evaluator: &mut Evaluator<'_>, _: &Call<'_>, _: Frame) -> Res
 }
 
 pub(super) fn range(evaluator: &mut Evaluator<'_>, _: &Call<'_>, _: Frame) -> Result<Output, EvalError> {
-    constant(seconds(evaluator.query_end - evaluator.query.start))
+    constant(seconds(evaluator.query_end.saturating_sub(evaluator.query.start)))
 }
 
 #[cfg(test)]

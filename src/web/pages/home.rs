@@ -51,7 +51,7 @@ fn headline(alerts: &[&AlertView], waiting: &[String]) -> Markup {
     };
     let sentence = match (firing, pending, waiting.is_empty()) {
         (0, 0, false) => "Starting".to_owned(),
-        (0, 0, true) => "Nothing is wrong".to_owned(),
+        (0, 0, true) => "No alert is firing".to_owned(),
         (0, _, _) => format!("{} pending", phrases::count(pending, "alert", "alerts")),
         (_, 0, _) => format!("{} firing", phrases::count(firing, "alert", "alerts")),
         _ => format!("{} firing, {pending} pending", phrases::count(firing, "alert", "alerts")),

@@ -206,3 +206,61 @@ proptest! {
         let _ = promql::series_notation::parse_series(&text);
     }
 }
+
+#[test]
+fn the_deepest_expression_evaluates_on_a_small_stack() {
+    let tsdb = store();
+    for (open, inside, close) in [
+        ("abs(", "a", ")"),
+        ("-", "a", ""),
+        ("(a or ", "b", ")"),
+        ("sum(", "a", ")"),
+        ("a + on (x) group_left () (", "a", ")"),
+    ] {
+        let text = format!("{}{inside}{}", open.repeat(95), close.repeat(95));
+        let expr = promql::parse(&text).expect(open);
+        let again = promql::parse(&expr.to_string()).expect("prints to something that parses");
+        assert_eq!(again, expr);
+        let _ = promql::instant(&expr, &tsdb, Timestamp::from_millis(60_000), &limits());
+    }
+    let chain = format!("a{}", " or a".repeat(190));
+    let expr = promql::parse(&chain).expect("a chain of 190 operators");
+    assert!(promql::instant(&expr, &tsdb, Timestamp::from_millis(60_000), &limits()).is_ok());
+}
+
+#[test]
+fn a_query_that_would_hold_too_much_or_take_too_long_is_refused() {
+    let tsdb = store();
+    let small = Limits { max_samples: 1_000, ..limits() };
+    let day = |limits: &Limits, text: &str| {
+        let expr = promql::parse(text).expect(text);
+        promql::range(
+            &expr,
+            &tsdb,
+            Timestamp::from_millis(0),
+            Timestamp::from_millis(86_400_000),
+            Duration::from_secs(1),
+            limits,
+        )
+    };
+    for text in ["1", "a", "sum(a)", "count_values(\"v\", a)", "max_over_time(vector(1)[1y:1s])", "rate(a[1m])"] {
+        assert!(matches!(day(&small, text), Err(EvalError::Limit(_))), "{text}");
+    }
+    let instant = Limits { timeout: Duration::from_millis(0), ..limits() };
+    assert!(matches!(day(&instant, "sum(a) + sum(a)"), Err(EvalError::Timeout(_))));
+    let huge = promql::parse("a").expect("parses");
+    let whole = (Timestamp::from_millis(i64::MIN), Timestamp::from_millis(i64::MAX));
+    let refused = promql::range(&huge, &tsdb, whole.0, whole.1, Duration::from_millis(1), &limits());
+    assert!(matches!(refused, Err(EvalError::Limit(_))));
+    for text in [
+        "predict_linear(a[1m] @ 60, 1)",
+        "rate(a[292y])",
+        "a offset -292y",
+        "sum_over_time(a[292y:291y])",
+        "range() + end()",
+    ] {
+        for at in [i64::MIN, i64::MAX] {
+            let _ = promql::instant(&promql::parse(text).expect(text), &tsdb, Timestamp::from_millis(at), &limits());
+        }
+    }
+}
