@@ -26,7 +26,7 @@ impl Scene {
         door.close().await;
         let webhook = Webhook::start().await;
         webhook.answers(manner);
-        let daemon = Daemon::start(&Config::new(&door.url()).to_webhook(&webhook)).await;
+        let daemon = Daemon::start(&Config::new(&door.url()).with_webhook(&webhook)).await;
         Self { door, webhook, daemon, shut: true }
     }
 

@@ -19,7 +19,7 @@ async fn alerts_fire_while_everything_is_down_and_resolve_when_it_comes_up() {
     cluster.stop();
     let webhook = Webhook::start().await;
     let config = Config::new(&format!("http://127.0.0.1:{port}")).with_database(&database_url);
-    let daemon = Daemon::start(&config.to_webhook(&webhook).with_rules(&faster(&shipped(), 60))).await;
+    let daemon = Daemon::start(&config.with_webhook(&webhook).with_rules(&faster(&shipped(), 60))).await;
     for alert in ["ServiceDown", "DatabaseUnreachable"] {
         webhook.told(alert, "firing").await;
     }

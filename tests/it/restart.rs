@@ -7,7 +7,7 @@ async fn a_restart_while_an_alert_fires_neither_pages_again_nor_resolves() {
     let door = Door::before(&Reference::shared().api_url);
     door.close().await;
     let webhook = Webhook::start().await;
-    let mut daemon = Daemon::start(&Config::new(&door.url()).to_webhook(&webhook)).await;
+    let mut daemon = Daemon::start(&Config::new(&door.url()).with_webhook(&webhook)).await;
     let fired = webhook.told("ServiceDown", "firing").await;
 
     let (code, _) = daemon.terminate().await;

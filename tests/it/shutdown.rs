@@ -13,7 +13,7 @@ async fn a_receiver_that_hangs_does_not_hold_up_the_end_and_gets_the_page_afterw
     door.close().await;
     let webhook = Webhook::start().await;
     webhook.answers(Manner::Hang);
-    let mut daemon = Daemon::start(&Config::new(&door.url()).to_webhook(&webhook)).await;
+    let mut daemon = Daemon::start(&Config::new(&door.url()).with_webhook(&webhook)).await;
     let held = webhook.wait("an attempt", |page| page.is("ServiceDown", "firing")).await;
 
     let (code, took) = daemon.terminate().await;
@@ -34,7 +34,8 @@ async fn a_service_and_a_database_that_hang_do_not_hold_up_the_end() {
                      {kind: roundtrip, interval: 1m, timeout: 50s}]"
         .to_owned();
     config.service = config.service.replace("timeout: 2s", "timeout: 50s");
-    config.database = config.database.map(|text| text.replace("interval: 1s, timeout: 800ms", "interval: 1m, timeout: 50s"));
+    config.database =
+        config.database.map(|text| text.replace("interval: 1s, timeout: 800ms", "interval: 1m, timeout: 50s"));
     let mut daemon = Daemon::start(&config).await;
     service.is_called().await;
     database.is_called().await;

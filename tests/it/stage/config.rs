@@ -89,14 +89,14 @@ impl Config {
     }
 
     /// Pages go to this webhook.
-    pub fn to_webhook(mut self, webhook: &Webhook) -> Self {
+    pub fn with_webhook(mut self, webhook: &Webhook) -> Self {
         self.files.push(("webhook-url", webhook.url.clone()));
         self.webhook = true;
         self
     }
 
     /// Pages go to this mail server.
-    pub fn to_mail(mut self, sink: &MailSink) -> Self {
+    pub fn with_mail(mut self, sink: &MailSink) -> Self {
         self.smarthost = Some(sink.address.to_string());
         self
     }

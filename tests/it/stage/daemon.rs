@@ -1,7 +1,7 @@
 //! The daemon as a process, and what can be read of it.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -47,10 +47,6 @@ impl Daemon {
             assert!(began.elapsed() < super::PATIENCE, "the daemon does not listen:\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-    }
-
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     pub fn url(&self) -> &str {

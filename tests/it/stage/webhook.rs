@@ -1,6 +1,5 @@
 //! A receiver of webhooks that answers as the test wants, and keeps what it was sent.
 
-use std::collections::BTreeSet;
 use std::future::pending;
 use std::sync::{Arc, Mutex};
 
@@ -95,11 +94,6 @@ impl Webhook {
     /// Those that were answered with 200.
     pub fn taken(&self) -> Vec<Page> {
         self.pages().into_iter().filter(|page| page.taken).collect()
-    }
-
-    /// The keys of all requests that were not answered with 200.
-    pub fn refused_keys(&self) -> BTreeSet<String> {
-        self.pages().into_iter().filter(|page| !page.taken).map(|page| page.key).collect()
     }
 
     /// Waits for a request.
