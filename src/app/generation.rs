@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration as StdDuration;
 
 use crate::config::Config;
-use crate::memory_api::Client;
+use crate::memory_api::{self, Client};
 use crate::metrics::Registry;
 use crate::model::Clock;
 use crate::probes::{self, History};
@@ -49,6 +49,9 @@ impl Generation {
             config.probes.iter().any(|entry| entry.name() == probe && entry.applies_to(target))
                 && config.targets.iter().any(|known| known.name == target)
         });
+        let names: Vec<&str> = config.targets.iter().map(|target| target.name.as_str()).collect();
+        probes::withdraw(registry, &config.probes, &names);
+        memory_api::metrics::withdraw(registry, &names);
         let context = probes::Context {
             instance: config.instance.clone(),
             clients: clients.into_iter().map(|client| (client.name().to_owned(), client)).collect(),

@@ -16,7 +16,7 @@ pub(super) fn start(log: &Log) {
     };
     // Libraries below us log what we already say better.
     let usual = format!("warn,memsentry={level}");
-    let filter = EnvFilter::try_new(env::var("MEMSENTRY_LOG").unwrap_or_else(|| usual.clone()))
+    let filter = EnvFilter::try_new(env::variable("MEMSENTRY_LOG").unwrap_or_else(|| usual.clone()))
         .unwrap_or_else(|_| EnvFilter::new(usual));
     let base = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start, as in a test, keeps the first.

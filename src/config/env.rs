@@ -11,7 +11,7 @@ const LONGEST: u64 = 64 * 1024;
 /// Reads an environment variable; `None` if it is not set or not UTF-8.
 #[allow(clippy::disallowed_methods)]
 #[must_use]
-pub fn var(name: &str) -> Option<String> {
+pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
@@ -22,10 +22,10 @@ pub fn var(name: &str) -> Option<String> {
 /// What is wrong, without the secret.
 pub fn secret(source: &SecretSource, base: &Path) -> Result<Secret, String> {
     let value = match source {
-        SecretSource::Env(name) => var(name).ok_or_else(|| format!("environment variable {name} is not set"))?,
+        SecretSource::Env(name) => variable(name).ok_or_else(|| format!("environment variable {name} is not set"))?,
         SecretSource::File(path) => read(&base.join(path))?,
         SecretSource::Credential(name) => {
-            let folder = var("CREDENTIALS_DIRECTORY")
+            let folder = variable("CREDENTIALS_DIRECTORY")
                 .ok_or("systemd passed no credentials (CREDENTIALS_DIRECTORY is not set)")?;
             if name.contains('/') {
                 return Err(format!("a credential's name has no slash: {name:?}"));

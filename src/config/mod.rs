@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::model::Problem;
-use crate::yaml::Document;
+use crate::yaml::{Decoded, Document};
 use crate::{memory_api, notify, probes, queue, rules, runbooks, scrape, store, tsdb, web};
 
 /// A whole configuration file.
@@ -138,8 +138,9 @@ impl Config {
         if let Some(dir) = &mut self.runbooks.dir {
             *dir = folder.join(&dir);
         }
-        let default =
-            || env::var("STATE_DIRECTORY").map_or_else(|| folder.to_path_buf(), PathBuf::from).join("memsentry.db");
+        let default = || {
+            env::variable("STATE_DIRECTORY").map_or_else(|| folder.to_path_buf(), PathBuf::from).join("memsentry.db")
+        };
         self.store.path = Some(self.store.path.take().map_or_else(default, |path| folder.join(path)));
     }
 
@@ -203,8 +204,23 @@ pub fn load(path: &Path) -> Result<Loaded, Vec<Problem>> {
 /// Every mistake, with file, line and column.
 pub fn parse(name: &str, text: &str, folder: &Path) -> Result<(Config, Document), Vec<Problem>> {
     let document = Document::parse(name, text)?;
-    let mut config: Config = document.decode_with(&|source| env::secret(source, folder))?;
-    config.resolve_paths(folder);
-    let problems = config.problems();
-    if problems.is_empty() { Ok((config, document)) } else { Err(document.placed(problems)) }
+    let mut decoded = document.decode_partly::<Config>(&|source| env::secret(source, folder));
+    let mut problems = std::mem::take(&mut decoded.problems);
+    if let Some(config) = &mut decoded.value {
+        config.resolve_paths(folder);
+    }
+    let wrong = decoded.value.as_ref().map(Config::problems).unwrap_or_default();
+    problems.extend(wrong.into_iter().filter(|problem| can_be_believed(&problem.path, &decoded)));
+    match decoded.value {
+        Some(config) if problems.is_empty() => Ok((config, document)),
+        _ => Err(document.placed(problems)),
+    }
+}
+
+/// Whether a check that failed at `path` failed for a reason of its own, not because of what was left out.
+fn can_be_believed(path: &str, decoded: &Decoded<Config>) -> bool {
+    let missed_names = (path.starts_with("probes") && decoded.has_gaps("targets"))
+        || (path.starts_with("route") && decoded.has_gaps("receivers"))
+        || (path == "targets" && decoded.has_gaps("targets"));
+    decoded.is_numbered_right(path) && !missed_names
 }

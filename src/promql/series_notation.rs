@@ -6,7 +6,7 @@
 
 use super::ParseError;
 use super::lexer::{Lexer, number_len};
-use super::token::TokenKind;
+use super::token::{Token, TokenKind};
 use crate::model::labels::METRIC_NAME;
 use crate::model::{Labels, STALE_MARKER};
 
@@ -56,6 +56,11 @@ pub fn parse_values(text: &str) -> Result<Vec<SequenceValue>, ParseError> {
 }
 
 /// Reads a label set at the start of the text; answers where it ends.
+fn unexpected<T>(token: &Token, wanted: &str) -> Result<T, ParseError> {
+    let message = format!("unexpected {}, expected {wanted}", token.kind.describe());
+    error(message, token.span.start, token.span.end)
+}
+
 fn labels_prefix(text: &str) -> Result<(Labels, usize), ParseError> {
     let mut lexer = Lexer::new(text);
     let mut pairs: Vec<(String, String)> = Vec::new();
@@ -71,11 +76,7 @@ fn labels_prefix(text: &str) -> Result<(Labels, usize), ParseError> {
         token = lexer.next()?;
     }
     if token.kind != TokenKind::Symbol("{") {
-        return error(
-            format!("unexpected {}, expected a series", token.kind.describe()),
-            token.span.start,
-            token.span.end,
-        );
+        return unexpected(&token, "a series");
     }
     loop {
         let name = lexer.next()?;
@@ -83,12 +84,9 @@ fn labels_prefix(text: &str) -> Result<(Labels, usize), ParseError> {
             TokenKind::Symbol("}") => break,
             TokenKind::Word(label) => (label, false),
             TokenKind::String(label) => (label, true),
-            other => {
-                return error(
-                    format!("unexpected {}, expected a label name or \"}}\"", other.describe()),
-                    name.span.start,
-                    name.span.end,
-                );
+            ref other => {
+                let message = format!("unexpected {}, expected a label name or \"}}\"", other.describe());
+                return error(message, name.span.start, name.span.end);
             }
         };
         let mut next = lexer.next()?;
@@ -107,13 +105,7 @@ fn labels_prefix(text: &str) -> Result<(Labels, usize), ParseError> {
         match next.kind {
             TokenKind::Symbol(",") => {}
             TokenKind::Symbol("}") => break,
-            other => {
-                return error(
-                    format!("unexpected {}, expected \",\" or \"}}\"", other.describe()),
-                    next.span.start,
-                    next.span.end,
-                );
-            }
+            _ => return unexpected(&next, "\",\" or \"}\""),
         }
     }
     Ok((pairs.into_iter().collect(), lexer.position()))

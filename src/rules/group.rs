@@ -51,6 +51,14 @@ pub(super) struct Outlet {
 }
 
 impl Outlet {
+    /// Labels as they go out. Of a repeated name the last stays, so the alert's own label wins.
+    pub(super) fn labels(&self, labels: &Labels) -> Labels {
+        match self.external_labels.is_empty() {
+            true => labels.clone(),
+            false => self.external_labels.iter_shared().chain(labels.iter_shared()).cloned().collect(),
+        }
+    }
+
     /// The alert as it is handed on; `None` while it is pending.
     pub(super) fn alert(
         &self,
@@ -65,8 +73,7 @@ impl Outlet {
             Phase::Firing => None,
             Phase::Resolved => Some(active.resolved_at.unwrap_or(at)),
         };
-        // Of a repeated name the last stays, so the alert's own label wins.
-        let labels: Labels = self.external_labels.iter().chain(labels.iter()).collect();
+        let labels = self.labels(labels);
         let mut annotations = active.annotations.clone();
         let name = labels.get(crate::model::labels::ALERT_NAME).unwrap_or("").to_owned();
         annotations.entry("runbook_url".into()).or_insert_with(|| format!("{}/runbooks/{name}", self.external_url));
@@ -204,10 +211,8 @@ impl Group {
 
     /// Keeps the time of the last evaluation while alerts are pending, see [`restore`].
     fn note(&mut self, at: Timestamp, evaluation: &mut Evaluation) {
-        let pending = self.rules.iter().any(|rule| match &rule.kind {
-            Kind::Alerting(rule) => rule.active.values().any(|active| active.phase == Phase::Pending),
-            Kind::Recording(_) => false,
-        });
+        let mut alerts = self.rules.iter().filter_map(Rule::alerting).flat_map(|rule| rule.active.values());
+        let pending = alerts.any(|active| active.phase == Phase::Pending);
         if pending {
             evaluation.state.set.push(restore::group_document(&self.file, &self.name, at));
         } else if self.noted {

@@ -32,6 +32,12 @@ impl Retired {
         }
     }
 
+    /// Hands the alerts of a rule back that is there again.
+    pub(super) fn give_back(&mut self, identity: &str) -> Vec<(Labels, Active)> {
+        let given = self.alerts.extract_if(.., |(owner, _, _)| owner == identity);
+        given.map(|(_, labels, active)| (labels, active)).collect()
+    }
+
     /// Removes a document without telling anybody.
     pub(super) fn forget(&mut self, keys: impl IntoIterator<Item = String>) {
         self.forget.extend(keys);

@@ -84,6 +84,14 @@ impl Rule {
         }
     }
 
+    /// The alerting rule that it is, if it is one.
+    pub(super) fn alerting(&self) -> Option<&AlertingRule> {
+        match &self.kind {
+            Kind::Alerting(rule) => Some(rule),
+            Kind::Recording(_) => None,
+        }
+    }
+
     /// Goes on where the same rule stood before a reload; what the file says about it is new.
     pub(super) fn follow(&mut self, old: Self) {
         if let (Kind::Alerting(new), Kind::Alerting(old)) = (&mut self.kind, old.kind) {

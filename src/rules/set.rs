@@ -1,11 +1,11 @@
 //! All groups of all files, and what carries over when the files or the process change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration as StdDuration;
 
 use crate::metrics::Registry;
-use crate::model::{Duration, Labels, Problem, Timestamp};
+use crate::model::{Alert, Duration, Labels, Problem, Timestamp};
 use crate::promql::Limits;
 use crate::store::Document;
 use crate::tsdb::Tsdb;
@@ -113,7 +113,25 @@ impl RuleSet {
         for group in self.groups.iter_mut().filter(|group| group.is_due(at)) {
             evaluation.absorb(group.evaluate(at, tsdb, limits));
         }
+        self.leave_out_overruled(&mut evaluation.alerts);
+        let set: BTreeSet<&String> = evaluation.state.set.iter().map(|document| &document.key).collect();
+        evaluation.state.remove.retain(|key| !set.contains(key));
         evaluation
+    }
+
+    /// An alert that is over for one rule and fires for another with the same labels, such as the edited form of
+    /// the same rule, fires. Telling both would page and resolve in turns.
+    fn leave_out_overruled(&self, alerts: &mut Vec<Alert>) {
+        if alerts.iter().all(|alert| alert.ends_at.is_none()) {
+            return;
+        }
+        let rules = self.groups.iter().flat_map(|group| &group.rules);
+        let firing: BTreeSet<Labels> = rules
+            .filter_map(Rule::alerting)
+            .flat_map(|rule| rule.active.iter().filter(|(_, active)| active.phase == Phase::Firing))
+            .map(|(labels, _)| self.outlet.labels(labels))
+            .collect();
+        alerts.retain(|alert| alert.ends_at.is_none() || !firing.contains(&alert.labels));
     }
 
     /// Takes over the alert state of an earlier run from `Table::RuleAlerts`. Call it once, before the first
@@ -165,6 +183,12 @@ impl RuleSet {
         for rule in self.groups.iter_mut().flat_map(|group| &mut group.rules) {
             if let Some(old) = rules.remove(&rule.identity) {
                 rule.follow(old);
+            }
+            // A rule that was gone and is back gets back what it left.
+            if let Kind::Alerting(alerting) = &mut rule.kind {
+                for (labels, active) in self.retired.give_back(&rule.identity) {
+                    alerting.active.entry(labels).or_insert(active);
+                }
             }
         }
         for (identity, rule) in rules {

@@ -59,6 +59,31 @@ pub(super) fn plain(message: &str) -> String {
     message[..at.unwrap_or(message.len())].trim_end_matches(['.', ':', ' ']).to_owned()
 }
 
+/// What came of decoding: the value without the parts that were left out, if that is one, and every mistake.
+pub struct Decoded<T> {
+    /// The value; whole where there is no problem.
+    pub value: Option<T>,
+    /// Every mistake.
+    pub problems: Vec<Problem>,
+    /// Paths that were left out.
+    pub left_out: BTreeSet<String>,
+}
+
+impl<T> Decoded<T> {
+    /// Whether a check of the value at `path` can be believed: the numbering of its lists is that of the file.
+    #[must_use]
+    pub fn is_numbered_right(&self, path: &str) -> bool {
+        let lists = self.left_out.iter().filter_map(|left_out| left_out.strip_suffix(']')?.rsplit_once('['));
+        !lists.into_iter().any(|(list, _)| path.strip_prefix(list).is_some_and(|rest| rest.starts_with('[')))
+    }
+
+    /// Whether anything in the section `name` was left out.
+    #[must_use]
+    pub fn has_gaps(&self, name: &str) -> bool {
+        self.left_out.iter().any(|path| path.split(['.', '[']).next() == Some(name))
+    }
+}
+
 /// What decoding needs besides the tree.
 pub(super) struct Decoder<'a> {
     text: &'a str,
@@ -71,13 +96,16 @@ impl<'a> Decoder<'a> {
         Self { text, secrets, left_out: RefCell::default() }
     }
 
-    pub(super) fn decode<T: DeserializeOwned>(&self, root: &Node) -> Result<T, Vec<Problem>> {
+    pub(super) fn decode<T: DeserializeOwned>(self, root: &Node) -> Decoded<T> {
         let mut problems = Vec::new();
+        let mut value = None;
         // Leaving out what contains a mistake takes further rounds, one for each level.
         for _ in 0..MOST * 8 {
-            match T::deserialize(At { decoder: self, node: root, path: String::new() }) {
-                Ok(value) if problems.is_empty() => return Ok(value),
-                Ok(_) => break,
+            match T::deserialize(At { decoder: &self, node: root, path: String::new() }) {
+                Ok(decoded) => {
+                    value = Some(decoded);
+                    break;
+                }
                 Err(mistake) => {
                     let path = mistake.problem.path.clone();
                     let told = mistake.missing.is_some_and(|field| self.is_left_out(&below(&path, field)));
@@ -90,7 +118,7 @@ impl<'a> Decoder<'a> {
                 }
             }
         }
-        Err(problems)
+        Decoded { value, problems, left_out: self.left_out.into_inner() }
     }
 
     fn is_left_out(&self, path: &str) -> bool {

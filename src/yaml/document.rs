@@ -5,7 +5,7 @@ use serde_yaml::{Spanned, options};
 
 use crate::model::{Place, Problem, Secret};
 
-use super::decode::{self, Decoder};
+use super::decode::{self, Decoded, Decoder};
 use super::node::{Content, Node, Raw, place};
 
 /// Where the user says a secret is to be found.
@@ -80,7 +80,21 @@ impl Document {
         &self,
         secrets: &dyn Fn(&SecretSource) -> Result<Secret, String>,
     ) -> Result<T, Vec<Problem>> {
-        Decoder::new(&self.text, secrets).decode(&self.root).map_err(|problems| self.placed(problems))
+        let decoded = self.decode_partly(secrets);
+        match decoded.value {
+            Some(value) if decoded.problems.is_empty() => Ok(value),
+            _ => Err(decoded.problems),
+        }
+    }
+
+    /// Decodes as much as can be; for a caller that checks the rest too before it tells all mistakes.
+    pub fn decode_partly<T: DeserializeOwned>(
+        &self,
+        secrets: &dyn Fn(&SecretSource) -> Result<Secret, String>,
+    ) -> Decoded<T> {
+        let mut decoded = Decoder::new(&self.text, secrets).decode(&self.root);
+        decoded.problems = self.placed(decoded.problems);
+        decoded
     }
 
     /// Fills in file, line and column of problems that know their path.

@@ -10,4 +10,5 @@ mod document;
 mod mistake;
 mod node;
 
+pub use decode::Decoded;
 pub use document::{Document, SecretSource};

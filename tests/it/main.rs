@@ -35,6 +35,8 @@ mod reference;
 mod reload;
 /// A clean restart is no news.
 mod restart;
+/// Rules fire here when they fire in Prometheus.
+mod rules_differential;
 /// Alerts, runbooks and rule tests belong together.
 mod shipped_files;
 /// The end comes in time and loses nothing.

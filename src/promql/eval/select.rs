@@ -18,6 +18,15 @@ pub(crate) enum Pick {
     Time,
 }
 
+impl Pick {
+    fn of(self, sample: &Sample) -> f64 {
+        match self {
+            Self::Value => sample.value,
+            Self::Time => sample.at.seconds(),
+        }
+    }
+}
+
 /// Whether all series that satisfy the matchers have the same name.
 pub(crate) fn names_one_metric(matchers: &[Matcher]) -> bool {
     matchers.iter().any(|matcher| matcher.name() == METRIC_NAME && matcher.op() == MatchOp::Equal)
@@ -44,6 +53,27 @@ impl Evaluator<'_> {
         Ok(series)
     }
 
+    /// At a single time the newest sample of each series is all there is to read.
+    fn select_newest(&mut self, matchers: &[Matcher], after: i64, until: i64, pick: Pick) -> Result<Block, EvalError> {
+        let mut block = Block::new(1);
+        block.distinct = names_one_metric(matchers);
+        if until <= after {
+            return Ok(block);
+        }
+        let (from, to) = (Timestamp::from_millis(after.saturating_add(1)), Timestamp::from_millis(until));
+        let newest = self.tsdb.latest(matchers, from, to);
+        self.hold(newest.len())?;
+        block.rows.reserve(newest.len());
+        block.values.reserve(newest.len());
+        for (labels, sample) in newest {
+            if !is_stale(sample.value) {
+                block.rows.push(Row::new(labels));
+                block.values.push(pick.of(&sample));
+            }
+        }
+        Ok(block)
+    }
+
     pub(crate) fn select(&mut self, selector: &Selector, frame: Frame) -> Result<Block, EvalError> {
         self.select_as(selector, frame, Pick::Value)
     }
@@ -56,6 +86,9 @@ impl Evaluator<'_> {
         let fixed = self.fixed_time(selector.at);
         let seen_from = |time: i64| fixed.unwrap_or(time).saturating_sub(selector.offset);
         let first = seen_from(frame.start).saturating_sub(self.lookback);
+        if frame.steps == 1 {
+            return self.select_newest(&selector.matchers, first, seen_from(frame.start), pick);
+        }
         let series = self.fetch(&selector.matchers, first, seen_from(frame.end()))?;
         self.hold(series.len().saturating_mul(frame.steps))?;
         let mut block = Block::with_capacity(series.len(), frame.steps);
@@ -68,11 +101,7 @@ impl Evaluator<'_> {
                 let until = seen_from(frame.time(step));
                 let value = newest(&series.samples, &mut read, until, self.lookback);
                 any |= value.is_some();
-                #[allow(clippy::cast_precision_loss)]
-                block.values.push(value.map_or(ABSENT, |sample| match pick {
-                    Pick::Value => sample.value,
-                    Pick::Time => sample.at.millis() as f64 / 1000.0,
-                }));
+                block.values.push(value.map_or(ABSENT, |sample| pick.of(sample)));
             }
             if any {
                 block.rows.push(Row::new(series.labels));

@@ -10,14 +10,20 @@ pub(crate) fn kahan_add(value: f64, sum: f64, compensation: f64) -> (f64, f64) {
     (total, compensation + lost)
 }
 
-/// NaN if either is, unlike `f64::max`.
+/// Go's `math.Max`: infinity beats NaN, and NaN beats every number.
 fn max(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
+    if a == f64::INFINITY || b == f64::INFINITY {
+        f64::INFINITY
+    } else if a.is_nan() || b.is_nan() {
+        f64::NAN
+    } else {
+        a.max(b)
+    }
 }
 
-/// NaN if either is, unlike `f64::min`.
+/// Go's `math.Min`, the mirror image of [`max`].
 fn min(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { a.min(b) }
+    -max(-a, -b)
 }
 
 pub(super) fn max_of(params: &[f64]) -> f64 {

@@ -1,3 +1,5 @@
+//! What parses, what does not, and where the mistake is said to be.
+
 use crate::promql::parse;
 
 #[test]

@@ -314,6 +314,33 @@ fn a_reload_keeps_the_state_of_a_rule_wherever_it_stands() {
 }
 
 #[test]
+fn a_rule_that_comes_back_gets_back_what_it_left() {
+    let mut world = World::new(DOWN);
+    world.at(0, ZERO);
+    world.at(30, ZERO);
+    world.reload(40, "groups: [{name: service, rules: [{alert: Other, expr: up == 7}]}]");
+    assert_eq!(world.at(45, ZERO), "Down resolved@30");
+    world.reload(50, DOWN);
+    assert_eq!(world.at(60, ZERO), "");
+    assert_eq!(world.at(90, ZERO), "Down firing@90");
+    // What the old life stored must not take the new one with it.
+    for second in (105..1200).step_by(15) {
+        assert_eq!(world.at(second, ZERO), "Down firing@90");
+    }
+    assert_eq!(world.stored.len(), 1);
+}
+
+#[test]
+fn an_alert_that_fires_on_under_an_edited_rule_is_not_told_as_over() {
+    let at_once = DOWN.replace("for: 30s", "for: 0s");
+    let mut world = World::new(&at_once);
+    assert_eq!(world.at(0, ZERO), "Down firing@0");
+    world.reload(10, &at_once.replace("up == 0", "up < 1"));
+    assert_eq!(world.at(15, ZERO), "Down firing@15");
+    assert_eq!(world.at(30, UP), "Down resolved@0 Down resolved@15");
+}
+
+#[test]
 fn nothing_is_stored_while_nothing_changes() {
     let mut world = World::new(DOWN);
     world.at(0, ZERO);
