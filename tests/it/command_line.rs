@@ -5,7 +5,7 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use crate::stage::{Config, Reference, SERVICE_PASSWORD, closed_port, memsentry};
+use crate::stage::{Config, SERVICE_PASSWORD, closed_port, memsentry, shared_reference};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")
@@ -128,9 +128,9 @@ fn files_that_are_named_and_missing_are_told_where_they_are_named() {
 
 #[test]
 fn a_probe_of_a_service_that_is_well_ends_with_0_and_one_of_a_service_that_is_down_with_1() {
-    let well = Config::of(Reference::shared());
+    let well = Config::of(shared_reference());
     let mut down = well.clone();
-    down.service = down.service.replace(&Reference::shared().api_url, &format!("http://127.0.0.1:{}", closed_port()));
+    down.service = down.service.replace(&shared_reference().api_url, &format!("http://127.0.0.1:{}", closed_port()));
     for (config, code) in [(&well, 0), (&down, 1)] {
         let (_folder, path) = written(config);
         for kind in ["health", "retrieval", "roundtrip"] {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rand::Rng as _;
 
-use crate::stage::{Config, Daemon, Door, Manner, Reference, Webhook, until};
+use crate::stage::{Config, Daemon, Door, Manner, Webhook, shared_reference, until};
 
 fn rounds() -> u32 {
     std::env::var("MEMSENTRY_CRASH_ROUNDS").map_or(5, |text| text.parse().expect("a number of rounds"))
@@ -22,7 +22,7 @@ struct Scene {
 
 impl Scene {
     async fn with_the_door_shut(manner: Manner) -> Self {
-        let door = Door::before(&Reference::shared().api_url);
+        let door = Door::before(&shared_reference().api_url);
         door.close().await;
         let webhook = Webhook::start().await;
         webhook.answers(manner);

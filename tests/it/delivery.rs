@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::stage::{Config, Daemon, Manner, Reference, Webhook};
+use crate::stage::{Config, Daemon, Manner, Webhook, shared_reference};
 
 /// Fires from the start.
 const ALWAYS: &str = "groups: [{name: always, rules: [{alert: Always, expr: vector(1)}]}]";
@@ -11,7 +11,7 @@ const ALWAYS: &str = "groups: [{name: always, rules: [{alert: Always, expr: vect
 async fn a_receiver_in_trouble_gets_the_page_when_it_is_well_and_not_before_it_asked() {
     let webhook = Webhook::start().await;
     webhook.answers(Manner::Status(503));
-    let config = Config::new(&Reference::shared().api_url).with_webhook(&webhook).with_rules(ALWAYS);
+    let config = Config::new(&shared_reference().api_url).with_webhook(&webhook).with_rules(ALWAYS);
     let daemon = Daemon::start(&config).await;
     webhook.wait("the first attempt", |_| true).await;
     webhook.answers(Manner::RetryAfter(2));
@@ -32,7 +32,7 @@ async fn a_receiver_in_trouble_gets_the_page_when_it_is_well_and_not_before_it_a
 async fn a_message_that_is_refused_for_good_is_given_up_and_counted() {
     let webhook = Webhook::start().await;
     webhook.answers(Manner::Status(400));
-    let config = Config::new(&Reference::shared().api_url).with_webhook(&webhook).with_rules(ALWAYS);
+    let config = Config::new(&shared_reference().api_url).with_webhook(&webhook).with_rules(ALWAYS);
     let daemon = Daemon::start(&config).await;
     daemon.becomes("memsentry_notifications_dropped_total{receiver=\"oncall\", notifier=\"webhook[0]\"}", 1.0).await;
     daemon.becomes("memsentry_outbox_entries", 0.0).await;

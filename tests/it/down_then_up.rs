@@ -1,7 +1,7 @@
 //! A service and a database that are down when the daemon starts, and come up later, need no restart of it.
 
 use crate::postgres::Cluster;
-use crate::stage::{Config, Daemon, Reference, Webhook, closed_port, faster, shipped};
+use crate::stage::{Config, Daemon, Webhook, closed_port, faster, shipped, start_reference};
 
 /// The metrics that say what is in the database, by their beginning.
 const FROM_THE_DATABASE: &[&str] =
@@ -29,7 +29,7 @@ async fn alerts_fire_while_everything_is_down_and_resolve_when_it_comes_up() {
 
     cluster.resume();
     let listen = format!("127.0.0.1:{port}");
-    let reference = Reference::start(&["--listen", &listen, "--database-url", &database_url]);
+    let reference = start_reference(&["--listen", &listen, "--database-url", &database_url]);
     for alert in ["ServiceDown", "DatabaseUnreachable"] {
         webhook.told(alert, "resolved").await;
     }

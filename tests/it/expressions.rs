@@ -7,7 +7,7 @@ use memsentry::app::catalogue;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use crate::stage::Reference;
+use crate::stage::shared_reference;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -116,7 +116,7 @@ fn runbooks_ask_for_metrics_that_exist() {
 async fn the_sql_of_runbooks_runs_with_memsentrys_role_and_changes_nothing() {
     let blocks = blocks("sql");
     assert!(blocks.len() > 10, "{} blocks", blocks.len());
-    let mut connection = PgConnection::connect(&Reference::shared().database_url).await.expect("connected");
+    let mut connection = PgConnection::connect(&shared_reference().database_url).await.expect("connected");
     let limits = "set default_transaction_read_only = on; set statement_timeout = '2s'; set lock_timeout = '500ms'";
     sqlx::raw_sql(limits).execute(&mut connection).await.expect("a guest's limits");
     let mut problems = Vec::new();

@@ -3,9 +3,10 @@
 
 use serde_json::json;
 
+use crate::reference::Reference;
 use crate::stage::{
-    Config, Daemon, Mail, MailSink, Page, Reference, SERVICE_PASSWORD, WEBHOOK_PASSWORD, WEBHOOK_TOKEN, Webhook,
-    check_alertmanager_v4, faster, shipped,
+    Config, Daemon, Mail, MailSink, Page, SERVICE_PASSWORD, WEBHOOK_PASSWORD, WEBHOOK_TOKEN, Webhook,
+    check_alertmanager_v4, faster, shipped, start_reference,
 };
 
 /// The shipped rules, a minute in a second.
@@ -13,7 +14,7 @@ const SPEED: u32 = 60;
 
 #[tokio::test]
 async fn a_worker_that_stops_is_paged_with_the_runbook_and_its_return_is_told() {
-    let reference = Reference::start(&[]);
+    let reference = start_reference(&[]);
     let (webhook, sink) = (Webhook::start().await, MailSink::start().await);
     let config = Config::of(&reference).with_webhook(&webhook).with_mail(&sink).with_rules(&faster(&shipped(), SPEED));
     let daemon = Daemon::start(&config).await;
@@ -21,13 +22,13 @@ async fn a_worker_that_stops_is_paged_with_the_runbook_and_its_return_is_told() 
         daemon.becomes(&format!("chat_memory_probe_success{{probe=\"{probe}\"}}"), 1.0).await;
     }
 
-    reference.break_by(json!({"worker": "stopped"})).await;
+    reference.fault(&json!({"worker": "stopped"}));
     let fired = webhook.told("WorkerStalled", "firing").await;
     let mail = sink.told("WorkerStalled", "FIRING").await;
     check_page(&fired, &config);
     check_mail(&mail);
 
-    reference.heal().await;
+    reference.heal();
     let resolved = webhook.told("WorkerStalled", "resolved").await;
     let over = sink.told("WorkerStalled", "RESOLVED").await;
     check_alertmanager_v4(&resolved.body);
@@ -41,6 +42,9 @@ async fn a_worker_that_stops_is_paged_with_the_runbook_and_its_return_is_told() 
     assert_ne!(over.header("Message-ID").as_ref(), Some(&thread));
 
     webhook.pages().iter().for_each(|page| check_alertmanager_v4(&page.body));
+    for text in [mail.text(), over.text(), fired.body.to_string()] {
+        every_link_leads_somewhere(&daemon, &text).await;
+    }
     no_secret_is_anywhere(&daemon, &reference, &webhook, &sink).await;
 }
 
@@ -75,6 +79,16 @@ fn check_mail(mail: &Mail) {
         for part in ["WorkerStalled", "What to do first", step, "Escalation", "chat_context_queue"] {
             assert!(words.contains(&part.to_lowercase()), "{part} is not in the {form}:\n{content}");
         }
+    }
+}
+
+/// The links to memsentry in a message.
+async fn every_link_leads_somewhere(daemon: &Daemon, message: &str) {
+    let links: Vec<&str> = message.split(daemon.url()).skip(1).collect();
+    assert!(links.len() >= 2, "{message}");
+    for rest in links {
+        let path = rest.split([' ', '\n', '"', '\\']).next().unwrap_or_default();
+        daemon.get(path).await;
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::stage::{
-    Config, Daemon, Door, Process, Reference, Webhook, check_alertmanager_v4, closed_port, http, until,
+    Config, Daemon, Door, Process, Webhook, check_alertmanager_v4, closed_port, http, shared_reference, until,
 };
 
 /// Whether Debian's package is installed; `scripts/install-missing` does it. Says so where it is not.
@@ -31,7 +31,7 @@ fn promtool(arguments: &[&str], input: Option<&str>) -> (bool, String) {
 
 /// A daemon that has seen everything at least once.
 async fn experienced() -> Daemon {
-    let daemon = Daemon::start(&Config::of(Reference::shared())).await;
+    let daemon = Daemon::start(&Config::of(shared_reference())).await;
     for probe in ["health", "retrieval", "roundtrip"] {
         daemon.becomes(&format!("chat_memory_probe_success{{probe=\"{probe}\"}}"), 1.0).await;
     }
@@ -168,7 +168,7 @@ async fn a_webhook_of_memsentry_has_every_field_that_one_of_alertmanager_has() {
     let theirs = webhook.told("FromAlertmanager", "firing").await.body;
     check_alertmanager_v4(&theirs);
 
-    let door = Door::before(&Reference::shared().api_url);
+    let door = Door::before(&shared_reference().api_url);
     door.close().await;
     let _daemon = Daemon::start(&Config::new(&door.url()).with_webhook(&webhook)).await;
     let ours = webhook.told("ServiceDown", "firing").await.body;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::stage::{Config, Daemon, Reference, Webhook, http, until};
+use crate::stage::{Config, Daemon, Webhook, http, shared_reference, until};
 
 /// Fires from the start, for ever.
 const ALWAYS: &str = "
@@ -25,7 +25,7 @@ async fn active_at(daemon: &Daemon) -> String {
 #[tokio::test]
 async fn a_good_configuration_is_taken_and_a_bad_one_refused_while_alerts_go_on() {
     let webhook = Webhook::start().await;
-    let mut config = Config::new(&Reference::shared().api_url).with_webhook(&webhook).with_rules(ALWAYS);
+    let mut config = Config::new(&shared_reference().api_url).with_webhook(&webhook).with_rules(ALWAYS);
     let daemon = Daemon::start(&config).await;
     webhook.told("Always", "firing").await;
     let active = active_at(&daemon).await;
@@ -77,7 +77,7 @@ async fn check_refused(daemon: &Daemon, mistake: &str) {
 #[tokio::test]
 async fn reloads_do_not_postpone_what_waits_for_its_group() {
     let webhook = Webhook::start().await;
-    let mut config = Config::new(&Reference::shared().api_url).with_webhook(&webhook).with_rules(ALWAYS);
+    let mut config = Config::new(&shared_reference().api_url).with_webhook(&webhook).with_rules(ALWAYS);
     config.route = "{receiver: oncall, group_wait: 1s}".to_owned();
     let daemon = Daemon::start(&config).await;
     // Each comes before the wait is over, and would begin it anew.

@@ -1,10 +1,10 @@
 //! A clean restart is no news: what fires goes on firing, untold, and is resolved when it is over.
 
-use crate::stage::{Config, Daemon, Door, Reference, Webhook};
+use crate::stage::{Config, Daemon, Door, Webhook, shared_reference};
 
 #[tokio::test]
 async fn a_restart_while_an_alert_fires_neither_pages_again_nor_resolves() {
-    let door = Door::before(&Reference::shared().api_url);
+    let door = Door::before(&shared_reference().api_url);
     door.close().await;
     let webhook = Webhook::start().await;
     let mut daemon = Daemon::start(&Config::new(&door.url()).with_webhook(&webhook)).await;

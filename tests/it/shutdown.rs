@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::stage::{Config, Daemon, Door, Manner, Reference, Silence, Webhook};
+use crate::stage::{Config, Daemon, Door, Manner, Silence, Webhook, shared_reference};
 
 /// What systemd and container runtimes may count on.
 const IN_TIME: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 async fn a_receiver_that_hangs_does_not_hold_up_the_end_and_gets_the_page_afterwards() {
-    let door = Door::before(&Reference::shared().api_url);
+    let door = Door::before(&shared_reference().api_url);
     door.close().await;
     let webhook = Webhook::start().await;
     webhook.answers(Manner::Hang);
@@ -45,7 +45,7 @@ async fn a_service_and_a_database_that_hang_do_not_hold_up_the_end() {
 
 #[tokio::test]
 async fn a_reader_that_keeps_its_connection_does_not_hold_up_the_end() {
-    let mut daemon = Daemon::start(&Config::new(&Reference::shared().api_url)).await;
+    let mut daemon = Daemon::start(&Config::new(&shared_reference().api_url)).await;
     let address = daemon.url().trim_start_matches("http://").to_owned();
     let _idle = tokio::net::TcpStream::connect(&address).await.expect("connected");
     let (code, took) = daemon.terminate().await;

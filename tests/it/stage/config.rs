@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{MailSink, Reference, Webhook};
+use crate::reference::Reference;
+
+use super::{MailSink, Webhook};
 
 /// The password of memsentry's user at the service. No output may hold it.
 pub const SERVICE_PASSWORD: &str = "service-Passw0rd-hunter2";

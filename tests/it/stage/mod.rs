@@ -23,7 +23,7 @@ pub use daemon::{Daemon, memsentry};
 pub use door::{Door, Silence};
 pub use mail::Mail;
 pub use mail_sink::MailSink;
-pub use reference::Reference;
+pub use reference::{shared_reference, start_reference};
 pub use rules::{faster, shipped};
 pub use webhook::{Manner, Page, Webhook};
 
