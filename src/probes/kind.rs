@@ -162,15 +162,18 @@ fn decode<P: Probe>(settings: Option<&Value>) -> Result<P::Settings, Vec<Problem
 }
 
 fn wrong_setting(name: &str, error: &str) -> Problem {
-    if !error.starts_with("unknown field") {
-        return Problem::at(name, error);
-    }
-    // serde quotes the wrong name first, then the known ones.
-    let known: Vec<&str> = error.split('`').skip(1).step_by(2).skip(1).collect();
+    // serde quotes the wrong word first, then the known ones.
+    let words: Vec<&str> = error.split('`').skip(1).step_by(2).collect();
+    let (what, wrong) = match words.first() {
+        Some(_) if error.starts_with("unknown field") => ("setting", name),
+        Some(value) if error.starts_with("unknown variant") => ("value", *value),
+        _ => return Problem::at(name, error),
+    };
+    let known = words.get(1..).unwrap_or_default();
     let known_text = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    Problem::at(name, format!("unknown setting {name:?}"))
-        .note(format!("known settings: {known_text}"))
-        .suggest(name, known)
+    Problem::at(name, format!("unknown {what} {wrong:?}"))
+        .note(format!("known {what}s: {known_text}"))
+        .suggest(wrong, known.iter().copied())
 }
 
 #[cfg(test)]

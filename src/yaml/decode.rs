@@ -26,6 +26,11 @@ type Source = fn(String) -> SecretSource;
 const ENDINGS: [(&str, Source); 3] =
     [("_file", SecretSource::File), ("_env", SecretSource::Env), ("_credential", SecretSource::Credential)];
 
+/// Whether `key` gives `field`: itself, or by an ending that says where the secret is.
+pub(super) fn gives(key: &str, field: &str) -> bool {
+    key == field || ENDINGS.iter().any(|(ending, _)| key.strip_suffix(ending) == Some(field))
+}
+
 /// One step of a path.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step<'a> {
@@ -47,9 +52,10 @@ pub(super) fn steps(path: &str) -> Vec<Step<'_>> {
     steps
 }
 
-/// A YAML reader's message without its own line and column, which are told apart.
+/// A YAML reader's message without its own line and column, which are told apart, and without its advice to
+/// programmers.
 pub(super) fn plain(message: &str) -> String {
-    let at = [" at line ", ", line "].iter().filter_map(|mark| message.find(mark)).min();
+    let at = [" at line ", ", line ", ", set "].iter().filter_map(|mark| message.find(mark)).min();
     message[..at.unwrap_or(message.len())].trim_end_matches(['.', ':', ' ']).to_owned()
 }
 

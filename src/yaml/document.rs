@@ -154,7 +154,7 @@ impl Document {
         for step in decode::steps(path) {
             let next = match (&node.content, step) {
                 (Content::Mapping(entries), decode::Step::Key(name)) => {
-                    entries.iter().find(|(key, _)| key.name == name).map(|(_, value)| value)
+                    entries.iter().find(|(key, _)| decode::gives(&key.name, name)).map(|(_, value)| value)
                 }
                 (Content::Sequence(items), decode::Step::Index(at)) => items.get(at),
                 _ => None,
@@ -174,9 +174,10 @@ mod tests {
 
     #[test]
     fn a_path_leads_to_line_and_column() {
-        let text = "probes:\n  - kind: health\n    timeout: 20s\n";
+        let text = "probes:\n  - kind: health\n    timeout: 20s\n    token_env: T\n";
         let document = Document::parse("m.yaml", text).expect("yaml");
         assert_eq!(document.locate("probes[0].timeout"), Some(Place { line: 3, column: 14 }));
+        assert_eq!(document.locate("probes[0].token"), Some(Place { line: 4, column: 16 }), "given by another name");
         assert_eq!(document.locate("probes[0].missing"), Some(Place { line: 2, column: 5 }));
     }
 
