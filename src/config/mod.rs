@@ -223,7 +223,7 @@ fn can_be_believed(path: &str, decoded: &Decoded<Config>) -> bool {
     let missed_names = (path.starts_with("probes") && decoded.has_gaps("targets"))
         || (path.starts_with("route") && decoded.has_gaps("receivers"))
         || (path == "targets" && decoded.has_gaps("targets"));
-    decoded.is_numbered_right(path) && !missed_names
+    decoded.is_numbered_right(path) && !decoded.is_beside_a_gap(path) && !missed_names
 }
 
 #[cfg(test)]

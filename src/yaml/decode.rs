@@ -52,8 +52,7 @@ pub(super) fn steps(path: &str) -> Vec<Step<'_>> {
     steps
 }
 
-/// A YAML reader's message without its own line and column, which are told apart, and without its advice to
-/// programmers.
+/// A YAML reader's message without its line and column, which are told apart, and its advice to programmers.
 pub(super) fn plain(message: &str) -> String {
     let at = [" at line ", ", line ", ", set "].iter().filter_map(|mark| message.find(mark)).min();
     message[..at.unwrap_or(message.len())].trim_end_matches(['.', ':', ' ']).to_owned()
@@ -75,6 +74,17 @@ impl<T> Decoded<T> {
     pub fn is_numbered_right(&self, path: &str) -> bool {
         let lists = self.left_out.iter().filter_map(|left_out| left_out.strip_suffix(']')?.rsplit_once('['));
         !lists.into_iter().any(|(list, _)| path.strip_prefix(list).is_some_and(|rest| rest.starts_with('[')))
+    }
+
+    /// Whether a check that failed at `path` may have failed only because something in it or beside it was left out:
+    /// it then saw a default, or nothing.
+    #[must_use]
+    pub fn is_beside_a_gap(&self, path: &str) -> bool {
+        let section = path.rsplit_once('.').map(|(section, _)| section);
+        self.left_out.iter().filter_map(|gap| gap.rsplit_once('.')).any(|(around, _)| {
+            Some(around) == section
+                || around.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
     }
 
     /// Whether anything in the section `name` was left out.
