@@ -113,7 +113,7 @@ impl Dispatcher {
     /// [`Dispatcher::committed`].
     pub fn decide(&mut self, at: Timestamp) -> Vec<Decision> {
         // Nothing is told after a restart before the rules were heard: what would inhibit may not be known yet.
-        if self.settles_at.is_some_and(|settles| at < settles) {
+        if self.unheard {
             return Vec::new();
         }
         self.follow_clock(at);

@@ -197,7 +197,8 @@ mod tests {
         let paths: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
         assert_eq!(paths, ["settings.expect_nonse", "settings.expect_nonce"]);
         assert_eq!(problems[0].hint.as_deref(), Some("did you mean \"expect_nonce\"?"));
-        assert!(problems[1].message.contains("`auto`, `always`, `never`"), "{}", problems[1].message);
+        assert_eq!(problems[1].message, "unknown value \"perhaps\"");
+        assert_eq!(problems[1].notes, ["known values: auto, always, never"]);
         let problems = (Kind::find("roundtrip").unwrap().check)(Some(&json!({"conversations": 0})));
         assert_eq!(problems[0].path, "settings.conversations");
         let problems = (Kind::find("health").unwrap().check)(Some(&json!({"x": 0})));

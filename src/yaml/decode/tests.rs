@@ -90,7 +90,7 @@ m.yaml:4:11: probes[0].kind: unknown value \"roundtrp\"
   known values: health, roundtrip
 hint: did you mean \"roundtrip\"?
 m.yaml:7:15: probes[1].interval: not a valid duration: \"soon\", write for example 15s, 5m or 1h30m
-m.yaml:8:14: probes[1].retries: expected u32, found string \"many\"
+m.yaml:8:14: probes[1].retries: expected a whole number from 0 on, found \"many\"
 m.yaml:9:5: probes[2]: missing key \"interval\""
     );
 }
