@@ -226,8 +226,11 @@ impl Dispatcher {
         // A repeat that was due and not told waits for the next regular look.
         group.repeat_at = repeat_at.filter(|repeat| open.at < *repeat);
         if group.members.is_empty() {
-            for notifier in notifiers {
-                self.log.remove(&open.group.log_key(&notifier.name));
+            // What a notifier believes to fire stays known: after a crash its alert may come back, or its end.
+            for key in notifiers.iter().map(|notifier| open.group.log_key(&notifier.name)) {
+                if self.log.get(&key).is_some_and(|entry| entry.firing.is_empty()) {
+                    self.log.remove(&key);
+                }
             }
             let id = open.group.clone();
             self.drop_group(&id);
