@@ -52,10 +52,6 @@ struct Open {
 }
 
 impl Undecided {
-    pub fn clear(&mut self) {
-        self.open.clear();
-    }
-
     fn add(&mut self, open: Open) -> u64 {
         self.open.retain(|_, other| other.group != open.group);
         self.next += 1;

@@ -200,10 +200,10 @@ impl Dispatcher {
     }
 
     /// Goes over to a new plan. Groups, their times and what was told stay. A group whose route now tells
-    /// somebody else lives on only to tell what is over.
+    /// somebody else lives on only to tell what is over. What is being committed meanwhile was told under the old plan
+    /// and stays told.
     pub fn reconfigure(&mut self, plan: Plan, at: Timestamp) {
         self.plan = plan;
-        self.undecided.clear();
         let gone: Vec<GroupId> =
             self.groups.keys().filter(|id| self.plan.receiver(&id.receiver).is_none()).cloned().collect();
         gone.iter().for_each(|id| self.drop_group(id));

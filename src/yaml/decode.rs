@@ -12,6 +12,7 @@ use serde::forward_to_deserialize_any;
 use crate::model::secret::{PLAIN_OR_SECRET_MARKER, SECRET_MARKER};
 use crate::model::{Problem, Secret};
 
+use super::decoded::Decoded;
 use super::document::SecretSource;
 use super::mistake::Mistake;
 use super::node::{Content, Key, Node};
@@ -56,42 +57,6 @@ pub(super) fn steps(path: &str) -> Vec<Step<'_>> {
 pub(super) fn plain(message: &str) -> String {
     let at = [" at line ", ", line ", ", set "].iter().filter_map(|mark| message.find(mark)).min();
     message[..at.unwrap_or(message.len())].trim_end_matches(['.', ':', ' ']).to_owned()
-}
-
-/// What came of decoding: the value without the parts that were left out, if that is one, and every mistake.
-pub struct Decoded<T> {
-    /// The value; whole where there is no problem.
-    pub value: Option<T>,
-    /// Every mistake.
-    pub problems: Vec<Problem>,
-    /// Paths that were left out.
-    pub left_out: BTreeSet<String>,
-}
-
-impl<T> Decoded<T> {
-    /// Whether a check of the value at `path` can be believed: the numbering of its lists is that of the file.
-    #[must_use]
-    pub fn is_numbered_right(&self, path: &str) -> bool {
-        let lists = self.left_out.iter().filter_map(|left_out| left_out.strip_suffix(']')?.rsplit_once('['));
-        !lists.into_iter().any(|(list, _)| path.strip_prefix(list).is_some_and(|rest| rest.starts_with('[')))
-    }
-
-    /// Whether a check that failed at `path` may have failed only because something in it or beside it was left out:
-    /// it then saw a default, or nothing.
-    #[must_use]
-    pub fn is_beside_a_gap(&self, path: &str) -> bool {
-        let section = path.rsplit_once('.').map(|(section, _)| section);
-        self.left_out.iter().filter_map(|gap| gap.rsplit_once('.')).any(|(around, _)| {
-            Some(around) == section
-                || around.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        })
-    }
-
-    /// Whether anything in the section `name` was left out.
-    #[must_use]
-    pub fn has_gaps(&self, name: &str) -> bool {
-        self.left_out.iter().any(|path| path.split(['.', '[']).next() == Some(name))
-    }
 }
 
 /// What decoding needs besides the tree.

@@ -5,7 +5,8 @@ use serde_yaml::{Spanned, options};
 
 use crate::model::{Place, Problem, Secret};
 
-use super::decode::{self, Decoded, Decoder};
+use super::decode::{self, Decoder};
+use super::decoded::Decoded;
 use super::node::{Content, Node, Raw, place};
 
 /// Where the user says a secret is to be found.

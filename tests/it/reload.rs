@@ -81,7 +81,7 @@ async fn reloads_do_not_postpone_what_waits_for_its_group() {
     config.route = "{receiver: oncall, group_wait: 1s}".to_owned();
     let daemon = Daemon::start(&config).await;
     // Each comes before the wait is over, and would begin it anew.
-    for _ in 0..20 {
+    for _ in 0..100 {
         if !webhook.pages().is_empty() {
             break;
         }
