@@ -66,15 +66,14 @@ fn push_point(out: &mut String, at: Timestamp, value: f64) {
     out.push_str("\"]");
 }
 
-/// Seconds with at most three decimals.
+/// Seconds with three decimals, or none, as Prometheus writes them.
 fn push_time(out: &mut String, at: Timestamp) {
     let millis = at.millis().unsigned_abs();
     let sign = if at.millis() < 0 { "-" } else { "" };
     let _ = write!(out, "{sign}{}", millis / 1000);
     let rest = millis % 1000;
     if rest != 0 {
-        let decimals = format!("{rest:03}");
-        let _ = write!(out, ".{}", decimals.trim_end_matches('0'));
+        let _ = write!(out, ".{rest:03}");
     }
 }
 
@@ -112,9 +111,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_seconds_with_up_to_three_decimals() {
+    fn times_are_seconds_with_three_decimals_or_none() {
         for (millis, text) in
-            [(1_435_781_451_781, "1435781451.781"), (5000, "5"), (5100, "5.1"), (-1500, "-1.5"), (-5, "-0.005")]
+            [(1_435_781_451_781, "1435781451.781"), (5000, "5"), (5100, "5.100"), (-1500, "-1.500"), (-5, "-0.005")]
         {
             let mut out = String::new();
             push_time(&mut out, Timestamp::from_millis(millis));
@@ -147,15 +146,15 @@ mod tests {
         let labels = Labels::from_pairs([("__name__", "up"), ("target", "a\"b")]);
         let sample = Sample { at, value: f64::NAN };
         for (value, json) in [
-            (Value::Scalar(2.5), r#"{"resultType":"scalar","result":[1.5,"2.5"]}"#),
-            (Value::String("x".into()), r#"{"resultType":"string","result":[1.5,"x"]}"#),
+            (Value::Scalar(2.5), r#"{"resultType":"scalar","result":[1.500,"2.5"]}"#),
+            (Value::String("x".into()), r#"{"resultType":"string","result":[1.500,"x"]}"#),
             (
                 Value::Vector(vec![VectorSample { labels: labels.clone(), sample }]),
-                r#"{"resultType":"vector","result":[{"metric":{"__name__":"up","target":"a\"b"},"value":[1.5,"NaN"]}]}"#,
+                r#"{"resultType":"vector","result":[{"metric":{"__name__":"up","target":"a\"b"},"value":[1.500,"NaN"]}]}"#,
             ),
             (
                 Value::Matrix(vec![Series { labels: Labels::empty(), samples: vec![sample, sample] }]),
-                r#"{"resultType":"matrix","result":[{"metric":{},"values":[[1.5,"NaN"],[1.5,"NaN"]]}]}"#,
+                r#"{"resultType":"matrix","result":[{"metric":{},"values":[[1.500,"NaN"],[1.500,"NaN"]]}]}"#,
             ),
             (Value::Vector(vec![]), r#"{"resultType":"vector","result":[]}"#),
         ] {

@@ -1,12 +1,13 @@
 //! Random series that both sides are loaded with, made so that only the listed differences can show.
 //!
 //! Sample times end in 7 ms, evaluation times in 0: no sample lies on the edge of a window, which 3.x moved. Values
-//! are multiples of an eighth, so that sums do not depend on the order of addition. Counters are either regular
-//! or far from zero, because 3.x stretches a rate towards zero differently where a series begins inside of a window.
+//! are multiples of an eighth, so that sums do not depend on the order of addition. Counters with gaps are far from
+//! zero and never reset, because 3.x stretches a rate towards zero differently where samples begin inside of a window.
 
 use std::fmt::Write;
 
 use memsentry::model::{Labels, Timestamp};
+use memsentry::promql::quote;
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -37,6 +38,7 @@ pub(super) fn series(random: &mut StdRng) -> Vec<Series> {
     oddities(random, &mut all);
     histograms(random, &mut all);
     odd_histograms(random, &mut all);
+    edges(&mut all);
     all.sort_by(|a, b| a.labels[0].1.cmp(&b.labels[0].1));
     all
 }
@@ -68,13 +70,13 @@ fn with_gaps(random: &mut StdRng, mut times: Vec<i64>) -> Vec<i64> {
     times
 }
 
-/// A counter that grows by up to `growth` a sample and falls back to `floor` now and then.
-fn counting(random: &mut StdRng, times: &[i64], floor: f64, growth: i32) -> Vec<(i64, f64)> {
-    let mut value = floor;
+/// A counter that grows by up to `growth` a sample, and falls back to its first value in `resets` of 100 samples.
+fn counting(random: &mut StdRng, times: &[i64], first: f64, growth: i32, resets: i32) -> Vec<(i64, f64)> {
+    let mut value = first;
     let step = |at: &i64| {
         value = match random.random_range(0..100) {
-            0 => floor,
-            1..40 => value,
+            chance if chance < resets => first,
+            0..40 => value,
             _ => value + f64::from(random.random_range(0..=growth)),
         };
         (*at, value)
@@ -94,18 +96,19 @@ fn counters(random: &mut StdRng, all: &mut Vec<Series>) {
             let interval = *[15_000, 20_000, 60_000].choose(random).expect("some");
             let regular = times(random, (0, SPAN), interval, interval / 2);
             let times = with_gaps(random, regular);
-            let samples = counting(random, &times, 50_000.0, 40);
+            let samples = counting(random, &times, 50_000.0, 40, 0);
             let labels = labels("requests_total", &[("job", job), ("instance", instance), ("code", code)]);
             all.push(Series { labels, samples });
         }
-        // Close to zero, so regular and without gaps.
+        // Close to zero and with resets, so regular and without gaps.
         let times = times(random, (0, SPAN), 30_000, 0);
-        let samples = counting(random, &times, 0.0, 2);
+        let (first, resets) = if job == "db" { (700.0, 10) } else { (0.0, 1) };
+        let samples = counting(random, &times, first, 2, resets);
         all.push(Series { labels: labels("errors_total", &[("job", job), ("instance", instance)]), samples });
     }
     let begin = random.random_range(SPAN / 2..SPAN * 3 / 4);
     let times = times(random, (begin, SPAN), 15_000, 0);
-    let samples = counting(random, &times, 20_000.0, 9);
+    let samples = counting(random, &times, 20_000.0, 9, 0);
     all.push(Series { labels: labels("late_total", &[("job", "api")]), samples });
 }
 
@@ -209,14 +212,29 @@ fn odd_histograms(random: &mut StdRng, all: &mut Vec<Series>) {
     }
 }
 
+/// When the examples of [`super::exclusions`] are asked, in milliseconds; a whole minute.
+pub(super) const AT: i64 = 1_700_012_400_000;
+
+/// Series that show differences between versions; no generated expression selects them.
+fn edges(all: &mut Vec<Series>) {
+    let minutes = (-30..=30).map(|minute| (AT + minute * 60_000, 1.0)).collect();
+    all.push(Series { labels: labels("edge", &[]), samples: minutes });
+    all.push(Series { labels: labels("once", &[]), samples: vec![(AT - 300_000, 1.0)] });
+    all.push(Series { labels: labels("two_lines", &[("text", "a\nb")]), samples: vec![(AT - 60_000, 1.0)] });
+    let young = (0..5).map(|i| (AT - 60_000 + i64::from(i) * 15_000, 2.0 + f64::from(i) * 3.0)).collect();
+    all.push(Series { labels: labels("young_total", &[]), samples: young });
+}
+
 /// The series as `promtool tsdb create-blocks-from openmetrics` reads them.
 pub(super) fn openmetrics(series: &[Series]) -> String {
     let mut out = String::new();
     for one in series {
-        let labels: Vec<String> = one.labels[1..].iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
+        let labels: Vec<String> =
+            one.labels[1..].iter().map(|(name, value)| format!("{name}={}", quote(value))).collect();
         let name = format!("{}{{{}}}", one.labels[0].1, labels.join(","));
         for (at, value) in &one.samples {
-            let value = if value.is_infinite() { format!("{value:+}").replace("inf", "Inf") } else { value.to_string() };
+            let value =
+                if value.is_infinite() { format!("{value:+}").replace("inf", "Inf") } else { value.to_string() };
             let _ = writeln!(out, "{name} {value} {}.{:03}", at / 1000, at % 1000);
         }
     }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use generate::Generator;
+use generate::{Generator, Question};
 use peers::Peers;
 use session::Tally;
 
@@ -58,7 +58,12 @@ async fn prometheus_gives_the_answers_that_we_give() {
         round += 1;
         println!("{}", tally.line(started.elapsed()));
     }
-    assert!(tally.differences.is_empty(), "seed {seed}: {} differences:\n{}", tally.differences.len(), tally.differences.join("\n"));
+    assert!(
+        tally.differences.is_empty(),
+        "seed {seed}: {} differences:\n{}",
+        tally.differences.len(),
+        tally.differences.join("\n")
+    );
 }
 
 impl Tally {
@@ -77,13 +82,33 @@ impl Tally {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_excluded_difference_is_one() {
+    if !peers::installed() {
+        println!("SKIPPED: prometheus and promtool are not installed, nothing was compared");
+        return;
+    }
+    let mut peers = Peers::start(&data::series(&mut StdRng::seed_from_u64(1))).await;
+    let mut gone = Vec::new();
+    for exclusion in exclusions::EXCLUSIONS {
+        assert!(!exclusion.examples.is_empty(), "{}", exclusion.name);
+        for example in exclusion.examples {
+            let instant = Question::fixed(example, data::AT, None);
+            let range = Question::fixed(example, data::AT - 300_000, Some((data::AT + 300_000, 60_000)));
+            if !session::differ(&mut peers, &instant).await && !session::differ(&mut peers, &range).await {
+                gone.push(format!("{}: {example}", exclusion.name));
+            }
+        }
+    }
+    assert!(gone.is_empty(), "both say the same about:\n{}", gone.join("\n"));
+}
+
+/// For asking by hand: `cargo test --test it stay_for_questions -- --ignored --nocapture`.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "stays"]
+#[ignore = "stays until it is stopped"]
 async fn stay_for_questions() {
     let seed = setting("MEMSENTRY_DIFFERENTIAL_SEED").unwrap_or(1);
-    let mut random = StdRng::seed_from_u64(seed);
-    let series = data::series(&mut random);
-    let peers = Peers::start(&series).await;
-    println!("{} {}", peers.prometheus.address, peers.memsentry.address);
+    let peers = Peers::start(&data::series(&mut StdRng::seed_from_u64(seed))).await;
+    println!("Prometheus http://{} memsentry http://{}", peers.prometheus.address, peers.memsentry.address);
     std::future::pending::<()>().await;
 }

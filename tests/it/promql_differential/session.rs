@@ -1,9 +1,10 @@
 //! Asks both, compares, explains what rounding explains, and makes what remains as small as it gets.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
-use super::exclusions::EXCLUSIONS;
 use super::compare::{Allowance, Answer, difference};
+use super::exclusions::EXCLUSIONS;
 use super::generate::Question;
 use super::peers::{Peer, Peers};
 use super::tree::{Grade, Type};
@@ -19,7 +20,8 @@ pub(super) struct Tally {
     pub(super) empty: u64,
     /// Explained away, by reason.
     pub(super) excluded: BTreeMap<&'static str, u64>,
-    pub(super) differences: Vec<String>,
+    /// The smallest expression of each difference, and where it showed first.
+    pub(super) differences: BTreeMap<String, String>,
 }
 
 /// Steps that making an example smaller may take.
@@ -39,8 +41,11 @@ impl Tally {
             },
             Verdict::Excluded(reason) => *self.excluded.entry(reason).or_default() += 1,
             Verdict::Different(_) => {
-                let text = smallest(peers, question.clone()).await;
-                self.differences.push(text);
+                let (expr, place) = smallest(peers, question.clone()).await;
+                if let Entry::Vacant(new) = self.differences.entry(expr) {
+                    println!("DIFFERENCE: {place}");
+                    new.insert(place);
+                }
             }
         }
     }
@@ -92,6 +97,14 @@ async fn rounding(peers: &mut Peers, question: &Question) -> f64 {
     }
 }
 
+/// Whether the two differ, excluded or not.
+pub(super) async fn differ(peers: &mut Peers, question: &Question) -> bool {
+    let (ours, theirs) = both(peers, question).await;
+    let by_labels = question.range.is_some();
+    let allowed = Allowance { grade: question.expr.grade, order: question.order, by_labels, absolute: 0.0 };
+    difference(&ours, &theirs, allowed).is_some()
+}
+
 async fn both(peers: &mut Peers, question: &Question) -> (Answer, Answer) {
     tokio::join!(ask(&mut peers.memsentry, question), ask(&mut peers.prometheus, question))
 }
@@ -113,8 +126,8 @@ fn request(question: &Question) -> (&'static str, Vec<(&'static str, String)>) {
     }
 }
 
-/// The smallest question found on which they still differ, as text.
-async fn smallest(peers: &mut Peers, mut question: Question) -> String {
+/// The smallest expression found on which they still differ, and the whole story.
+async fn smallest(peers: &mut Peers, mut question: Question) -> (String, String) {
     let original = question.expr.to_string();
     let mut left = MOST_SHRINKING;
     let mut found = String::new();
@@ -138,7 +151,8 @@ async fn smallest(peers: &mut Peers, mut question: Question) -> String {
     }
     let (path, form) = request(&question);
     let form: Vec<String> = form.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    format!("{path} {}\n  {found}\n  first seen in {original}", form.join(" "))
+    let story = format!("{path} {}\n  {found}\n  first seen in {original}", form.join(" "));
+    (question.expr.to_string(), story)
 }
 
 fn candidates(question: &Question) -> Vec<Question> {

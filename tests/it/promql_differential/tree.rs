@@ -70,6 +70,12 @@ impl Node {
         Self::new(Type::Scalar, grade, vec![text.into()])
     }
 
+    /// Without what can be left out, but for what is below.
+    pub(super) fn bare(mut self) -> Self {
+        self.parts.retain(|part| !matches!(part, Part::Optional(_)));
+        self
+    }
+
     fn children(&self) -> impl Iterator<Item = &Self> {
         self.parts.iter().filter_map(|part| if let Part::Child(node) = part { Some(node) } else { None })
     }

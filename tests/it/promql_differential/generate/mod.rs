@@ -28,6 +28,13 @@ pub(super) struct Question {
     pub(super) order: Order,
 }
 
+impl Question {
+    /// A question that is given as text; at most rounding may make answers differ.
+    pub(super) fn fixed(text: &str, start: i64, range: Option<(i64, i64)>) -> Self {
+        Self { expr: Node::new(Type::Vector, Grade::Close, vec![text.into()]), start, range, order: Order::Free }
+    }
+}
+
 /// What about the order of elements the language defines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
@@ -105,7 +112,7 @@ impl Generator {
         let name = self.pick(&["topk", "bottomk"]);
         let grouping = if self.chance(50) { self.grouping() } else { String::new() };
         let order = Order::Picked { grouped: !grouping.is_empty() };
-        let count = self.pick(&["1", "2", "3", "5", "0", "-1", "1.9", "100"]);
+        let count = self.pick(&["1", "2", "3", "5", "0", "-1", "1.9", "100", "NaN", "Inf"]);
         let parts = vec![name.into(), Part::Optional(grouping), format!("({count}, ").into(), child.into(), ")".into()];
         (Node::new(Type::Vector, Grade::Exact, parts), order)
     }

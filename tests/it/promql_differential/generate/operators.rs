@@ -50,15 +50,11 @@ impl Generator {
         let (left, right) = if self.chance(30) { (scalar, vector) } else { (vector, scalar) };
         // With a filter the vector's value stays, whichever side it stands on.
         let bool = Part::Optional(bool.to_owned());
-        Node::new(Type::Vector, grade.max(Grade::Summable), vec![
-            "(".into(),
-            left.into(),
-            format!(" {op}").into(),
-            bool,
-            " ".into(),
-            right.into(),
-            ")".into(),
-        ])
+        Node::new(
+            Type::Vector,
+            grade.max(Grade::Summable),
+            vec!["(".into(), left.into(), format!(" {op}").into(), bool, " ".into(), right.into(), ")".into()],
+        )
     }
 
     /// Two vectors.
@@ -77,16 +73,20 @@ impl Generator {
         let (right, modifier) = self.partner(&left, right);
         let grade = if is_comparison { grade } else { result_grade(op, left.grade.max(right.grade)).max(grade) };
         let (open, close) = around(op);
-        Node::new(Type::Vector, grade, vec![
-            open.into(),
-            left.into(),
-            format!(" {op}").into(),
-            Part::Optional(bool.to_owned()),
-            Part::Optional(modifier),
-            " ".into(),
-            right.into(),
-            close.into(),
-        ])
+        Node::new(
+            Type::Vector,
+            grade,
+            vec![
+                open.into(),
+                left.into(),
+                format!(" {op}").into(),
+                Part::Optional(bool.to_owned()),
+                Part::Optional(modifier),
+                " ".into(),
+                right.into(),
+                close.into(),
+            ],
+        )
     }
 
     /// What may stand on the right, and how the sides match.
@@ -117,19 +117,23 @@ impl Generator {
     /// `and`, `or`, `unless`.
     pub(super) fn set(&mut self, depth: u32, limit: Grade) -> Node {
         let left = self.vector(depth - 1, limit);
-        let op = self.pick(&["and", "or", "unless"]);
+        let op = self.pick(&["and", "or", "unless", "AND", "Or"]);
         let right = if self.chance(30) { left.clone() } else { self.vector(depth - 1, limit) };
         let modifier = self.matching(false);
-        let grade = if op == "or" { left.grade.max(right.grade) } else { left.grade };
-        Node::new(Type::Vector, grade, vec![
-            "(".into(),
-            left.into(),
-            format!(" {op}").into(),
-            Part::Optional(modifier),
-            " ".into(),
-            right.into(),
-            ")".into(),
-        ])
+        let grade = if op.eq_ignore_ascii_case("or") { left.grade.max(right.grade) } else { left.grade };
+        Node::new(
+            Type::Vector,
+            grade,
+            vec![
+                "(".into(),
+                left.into(),
+                format!(" {op}").into(),
+                Part::Optional(modifier),
+                " ".into(),
+                right.into(),
+                ")".into(),
+            ],
+        )
     }
 
     fn some_labels(&mut self) -> String {

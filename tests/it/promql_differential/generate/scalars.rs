@@ -36,7 +36,8 @@ impl Generator {
                 Node::new(Type::Scalar, grade, vec!["scalar(".into(), child.into(), ")".into()])
             }
             1 => {
-                let (op, left, right, grade) = self.operands(depth, limit, |make, depth, limit| make.scalar(depth, limit));
+                let (op, left, right, grade) =
+                    self.operands(depth, limit, |make, depth, limit| make.scalar(depth, limit));
                 let parts = vec!["(".into(), left.into(), format!(" {op} ").into(), right.into(), ")".into()];
                 Node::new(Type::Scalar, grade, parts)
             }
@@ -63,6 +64,9 @@ impl Generator {
 
     /// A share of one, sometimes outside of it.
     pub(super) fn quantile_scalar(&mut self) -> Node {
+        if self.chance(10) {
+            return self.scalar(2, Grade::Exact);
+        }
         let text = self.pick(&["0.5", "0.9", "0.99", "0.123", "0", "1", "-1", "1.5", "NaN", "Inf"]);
         Node::scalar(Grade::Exact, text)
     }

@@ -26,9 +26,8 @@ const KINDS: &[&str] = &["not_monotonic", "no_inf", "only_inf", "twice", "negati
 
 /// What `rate` and `increase` may look at, see [`super::super::data`].
 const COUNTERS: [&str; 4] = ["requests_total", "errors_total", "late_total", "latency_seconds_bucket"];
-const PATTERNS: [&str; 12] = [
-    "a|b", "api|web", ".+", ".*", "", "w.b", "(?i:API)", "[ab]", "a.*|c", "^a$", "5..|404", "1\\\\.0",
-];
+const PATTERNS: [&str; 12] =
+    ["a|b", "api|web", ".+", ".*", "", "w.b", "(?i:API)", "[ab]", "a.*|c", "^a$", "5..|404", "1\\\\.0"];
 
 impl Generator {
     /// An instant selector.
@@ -64,7 +63,11 @@ impl Generator {
         }
         if counter || self.chance(90) {
             let braces = if matchers.is_empty() { String::new() } else { format!("{{{}}}", matchers.join(",")) };
-            return if counter || self.chance(97) { format!("{}{braces}", family.0) } else { format!("absent_name{braces}") };
+            return if counter || self.chance(97) {
+                format!("{}{braces}", family.0)
+            } else {
+                format!("absent_name{braces}")
+            };
         }
         let names = ["\"queue|build\"", "\"l.*\"", "\"temperature\"", "\"(errors|requests)_total\""];
         let named = format!("__name__=~{}", self.pick(&names));
@@ -79,7 +82,7 @@ impl Generator {
             4..6 => format!("{label}!=\"{value}\""),
             6..8 => format!("{label}=~\"{}\"", self.pick(&PATTERNS)),
             8 => format!("{label}!~\"{}\"", self.pick(&PATTERNS)),
-            _ => format!("{label}!=\"\""),
+            _ => format!("{label} != {}", self.pick(&["''", "``", "\"\"", "'x'"])),
         }
     }
 
