@@ -43,27 +43,20 @@ async fn prometheus_gives_the_answers_that_we_give() {
     let mut tally = Tally::default();
     let mut round = 0;
     while started.elapsed() < time && tally.differences.len() < ENOUGH {
+        println!("samples and questions of seed {}", seed.wrapping_add(round));
         let end = time.min(started.elapsed() + ROUND);
         let mut random = StdRng::seed_from_u64(seed.wrapping_add(round));
         let series = data::series(&mut random);
         let mut peers = Peers::start(&series).await;
         let mut generator = Generator::new(random);
         while started.elapsed() < end && tally.differences.len() < ENOUGH {
-            let before = tally.differences.len();
             tally.ask(&mut peers, &generator.question()).await;
-            if let Some(new) = tally.differences.get(before) {
-                println!("DIFFERENCE (seed {}): {new}", seed.wrapping_add(round));
-            }
         }
         round += 1;
         println!("{}", tally.line(started.elapsed()));
     }
-    assert!(
-        tally.differences.is_empty(),
-        "seed {seed}: {} differences:\n{}",
-        tally.differences.len(),
-        tally.differences.join("\n")
-    );
+    let told: Vec<&str> = tally.differences.values().map(String::as_str).collect();
+    assert!(told.is_empty(), "seed {seed}: {} differences:\n{}", told.len(), told.join("\n"));
 }
 
 impl Tally {
