@@ -14,8 +14,8 @@ pub(super) enum Answer {
     Error(String, String),
     /// A string literal.
     Text(String),
-    /// Scalar, vector or matrix, one entry a series; times in seconds.
-    Series(String, Vec<Series>),
+    /// Scalar, vector or matrix, one entry a series, times in seconds; then every value as it is written, sorted.
+    Series(String, Vec<Series>, Vec<String>),
 }
 
 /// Labels as text, and samples.
@@ -56,18 +56,34 @@ impl Answer {
             };
             all.push((format!("{labels:?}"), samples));
         }
-        Self::Series(kind, all)
+        let mut spelling = Vec::new();
+        spellings(result, &mut spelling);
+        spelling.sort();
+        Self::Series(kind, all, spelling)
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        matches!(self, Self::Series(_, all) if all.is_empty())
+        matches!(self, Self::Series(_, all, _) if all.is_empty())
     }
 
     /// The largest finite value.
     pub(super) fn largest(&self) -> f64 {
-        let Self::Series(_, all) = self else { return 0.0 };
+        let Self::Series(_, all, _) = self else { return 0.0 };
         let values = all.iter().flat_map(|(_, samples)| samples).map(|(_, value)| value.abs());
         values.filter(|value| value.is_finite()).fold(0.0, f64::max)
+    }
+}
+
+/// Every sample value's text.
+fn spellings(json: &Json, found: &mut Vec<String>) {
+    match json {
+        // The sign of zero depends on how a sum begins.
+        Json::String(text) => found.push(if text == "-0" { "0".to_owned() } else { text.clone() }),
+        Json::Array(all) => all.iter().for_each(|one| spellings(one, found)),
+        Json::Object(element) => {
+            element.iter().filter(|(name, _)| *name != "metric").for_each(|(_, value)| spellings(value, found));
+        }
+        _ => {}
     }
 }
 
@@ -101,11 +117,15 @@ pub(super) fn difference(ours: &Answer, theirs: &Answer, allowed: Allowance) -> 
         (Answer::Text(ours), Answer::Text(theirs)) => {
             (ours != theirs).then(|| format!("{ours:?}, Prometheus: {theirs:?}"))
         }
-        (Answer::Series(kind, ours), Answer::Series(other, theirs)) => {
+        (Answer::Series(kind, ours, written), Answer::Series(other, theirs, spelt)) => {
             if kind != other {
                 return Some(format!("{kind}, Prometheus: {other}"));
             }
-            series(kind, ours, theirs, allowed)
+            let misspelt = || {
+                let (ours, theirs) = written.iter().zip(spelt).find(|(ours, theirs)| ours != theirs)?;
+                (allowed.grade <= Grade::Exact).then(|| format!("{ours} is written, Prometheus: {theirs}"))
+            };
+            series(kind, ours, theirs, allowed).or_else(misspelt)
         }
         _ => Some(format!("{}, Prometheus: {}", short(ours), short(theirs))),
     }
@@ -115,7 +135,7 @@ fn short(answer: &Answer) -> String {
     match answer {
         Answer::Error(kind, message) => format!("error {kind}: {message}"),
         Answer::Text(text) => format!("{text:?}"),
-        Answer::Series(kind, all) => format!("{kind} of {} series", all.len()),
+        Answer::Series(kind, all, _) => format!("{kind} of {} series", all.len()),
     }
 }
 

@@ -221,6 +221,9 @@ fn edges(all: &mut Vec<Series>) {
     all.push(Series { labels: labels("edge", &[]), samples: minutes });
     all.push(Series { labels: labels("once", &[]), samples: vec![(AT - 300_000, 1.0)] });
     all.push(Series { labels: labels("two_lines", &[("text", "a\nb")]), samples: vec![(AT - 60_000, 1.0)] });
+    for (le, count) in [("1", 5.0), ("2", f64::NAN), ("4", 3.0), ("+Inf", 10.0)] {
+        all.push(Series { labels: labels("hole_bucket", &[("le", le)]), samples: vec![(AT - 60_000, count)] });
+    }
     let young = (0..5).map(|i| (AT - 60_000 + i64::from(i) * 15_000, 2.0 + f64::from(i) * 3.0)).collect();
     all.push(Series { labels: labels("young_total", &[]), samples: young });
 }

@@ -3,6 +3,8 @@
 //! `scripts/differential` runs it for longer. The seed is printed; `MEMSENTRY_DIFFERENTIAL_SEED` asks the same again,
 //! `MEMSENTRY_DIFFERENTIAL_SECONDS` is how long it goes on. Left out are the differences in [`exclusions`], no others.
 
+#![allow(clippy::print_stdout)]
+
 mod compare;
 mod data;
 mod exclusions;

@@ -3,6 +3,7 @@
 //! Each production knows how closely two evaluators agree on what it makes ([`Grade`]). What jumps when its operand
 //! changes in the last bit (comparison, rounding, `%`, counting) takes only operands that agree to the bit.
 
+mod chains;
 mod operators;
 mod ranges;
 mod scalars;

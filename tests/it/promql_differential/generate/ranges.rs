@@ -122,7 +122,10 @@ impl Generator {
         let mut parts: Vec<Part> = vec![function.name.into(), "(".into()];
         match function.name {
             "quantile_over_time" => {
-                parts.extend([self.quantile_scalar().into(), ", ".into(), range.into()]);
+                let share = self.quantile_scalar();
+                // As with `predict_linear` below: the share may depend on time.
+                let range = if share.all().len() > 1 || share.to_string() == "time()" { range.bare() } else { range };
+                parts.extend([share.into(), ", ".into(), range.into()]);
             }
             "predict_linear" => {
                 let ahead = self.pick(&["60", "-30", "3600", "0", "0.5"]);

@@ -31,7 +31,7 @@ impl Generator {
         match self.pick(&[0, 0, 1, 1, 2, 3]) {
             0 => {
                 let child = self.vector(depth - 1, limit);
-                let child = if self.chance(50) { self.to_one(child) } else { child };
+                let child = if self.chance(50) { self.one_of(child) } else { child };
                 let grade = child.grade;
                 Node::new(Type::Scalar, grade, vec!["scalar(".into(), child.into(), ")".into()])
             }
@@ -56,7 +56,7 @@ impl Generator {
         }
     }
 
-    fn to_one(&mut self, child: Node) -> Node {
+    fn one_of(&mut self, child: Node) -> Node {
         let name = self.pick(&["max(", "min("]);
         let grade = child.grade;
         Node::new(Type::Vector, grade, vec![name.into(), child.into(), ")".into()])

@@ -6,8 +6,10 @@ use rand::seq::IndexedRandom;
 use super::super::tree::{Grade, Node, Part, Type};
 use super::Generator;
 
-/// Names with their labels and some of the values.
-const FAMILIES: [(&str, &[(&str, &[&str])]); 11] = [
+/// A name with its labels and some of the values.
+type Family = (&'static str, &'static [(&'static str, &'static [&'static str])]);
+
+const FAMILIES: [Family; 11] = [
     ("requests_total", &[("job", JOBS), ("instance", INSTANCES), ("code", &["200", "404", "500"])]),
     ("errors_total", &[("job", JOBS), ("instance", INSTANCES)]),
     ("late_total", &[("job", &["api"])]),
@@ -68,6 +70,10 @@ impl Generator {
             } else {
                 format!("absent_name{braces}")
             };
+        }
+        if self.chance(30) {
+            matchers.push(format!("__name__=\"{}\"", family.0));
+            return format!("{{{}}}", matchers.join(" , "));
         }
         let names = ["\"queue|build\"", "\"l.*\"", "\"temperature\"", "\"(errors|requests)_total\""];
         let named = format!("__name__=~{}", self.pick(&names));

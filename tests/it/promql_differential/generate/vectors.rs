@@ -13,6 +13,7 @@ const PRODUCTIONS: &[Production] = &[
     (6, Grade::Close, Generator::rate),
     (12, Grade::Summable, Generator::aggregate),
     (12, Grade::Summable, Generator::between_vectors),
+    (5, Grade::Exact, Generator::chain),
     (8, Grade::Summable, Generator::with_scalar),
     (6, Grade::Summable, Generator::set),
     (8, Grade::Summable, Generator::map),
@@ -211,7 +212,7 @@ impl Generator {
             0..3 => (buckets, false),
             3..5 => {
                 let by = self.pick(&["sum by (le) (", "sum by (le, job) (", "max without (instance) ("]);
-                (Node::new(Type::Vector, Grade::Summable, vec![by.into(), buckets.into(), ")".into()]), false)
+                (Node::new(Type::Vector, Grade::Summable, vec![by.into(), buckets.into(), " >= -Inf)".into()]), false)
             }
             5..8 => {
                 let range = self.pick(&["5m", "10m", "1h"]);
@@ -220,7 +221,11 @@ impl Generator {
                 let parts = vec![Part::from(by), inner.into(), ")".into()];
                 (Node::new(Type::Vector, Grade::Close, parts), true)
             }
-            _ => (self.vector(depth - 1, Grade::Exact), false),
+            _ => {
+                let child = self.vector(depth - 1, Grade::Exact);
+                let parts = vec!["(".into(), child.into(), " >= -Inf)".into()];
+                (Node::new(Type::Vector, Grade::Exact, parts), false)
+            }
         };
         // Rates differ in the last bit, so the rank must not fall on a bucket's edge.
         let share = if odd {
