@@ -27,6 +27,8 @@ mod postgres;
 mod probes_against_the_reference;
 /// PromQL answers as the scripts say, our own and the public ones.
 mod promql;
+/// Random expressions have the answers that Debian's Prometheus gives.
+mod promql_differential;
 /// The queue is read at a bounded cost, and what befalls the database is a metric, not a hang.
 mod queue;
 /// The reference service, for the suites that need one.

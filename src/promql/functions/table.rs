@@ -80,7 +80,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     row("clamp_max", &[Vector, Scalar], Vector, Body::MapWith(math::clamp_max)),
     row("clamp_min", &[Vector, Scalar], Vector, Body::MapWith(math::clamp_min)),
     map("cos", f64::cos),
-    map("cosh", f64::cosh),
+    map("cosh", math::cosh),
     over("count_over_time", over_time::count_over_time),
     date("day_of_month", time::day_of_month),
     date("day_of_week", time::day_of_week),
@@ -137,7 +137,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     row("scalar", &[Vector], Scalar, Body::Special(presence::scalar)),
     map("sgn", math::sgn),
     map("sin", f64::sin),
-    map("sinh", f64::sinh),
+    map("sinh", math::sinh),
     row("sort", &[Vector], Vector, Body::Special(sort::sort)),
     experimental(variadic(row("sort_by_label", &[Vector, Text], Vector, Body::Special(sort::sort_by_label)), 1, true)),
     experimental(variadic(

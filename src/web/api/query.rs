@@ -9,6 +9,7 @@ use axum::extract::State;
 use tokio::sync::Semaphore;
 
 use crate::model::{Duration, Timestamp};
+use crate::promql::ast::Type;
 use crate::promql::{self, Answer, EvalError, Expr, Limits, ParseError};
 
 use super::super::Sources;
@@ -49,6 +50,12 @@ pub(in crate::web) async fn range(State(sources): State<Arc<Sources>>, params: P
     }
     let limits = limits(&sources, &params)?;
     let expr = parse(&params)?;
+    // As Prometheus has it: the request is wrong, not its execution.
+    if !matches!(expr.value_type(), Type::Scalar | Type::Vector) {
+        let kind = expr.value_type().name();
+        let problem = format!("invalid expression type {kind:?} for range query, must be Scalar or instant Vector");
+        return Err(ApiError::parameter("query", problem));
+    }
     let tsdb = sources.tsdb.clone();
     let step = Duration::from_millis(step.unsigned_abs());
     let answer = evaluate(limits.timeout, move || promql::range(&expr, &tsdb, start, end, step, &limits)).await?;
