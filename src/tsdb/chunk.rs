@@ -77,6 +77,12 @@ impl Chunk {
         &self.data
     }
 
+    /// The bytes, shared.
+    #[must_use]
+    pub fn shared(&self) -> Arc<[u8]> {
+        Arc::clone(&self.data)
+    }
+
     /// Time of the first sample.
     #[must_use]
     pub fn first(&self) -> Timestamp {

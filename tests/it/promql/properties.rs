@@ -148,7 +148,7 @@ fn query() -> impl Strategy<Value = String> {
 
 /// Series with gaps, staleness markers, NaN and resets, one sample every 15s for ten minutes.
 fn store() -> Tsdb {
-    let settings = Settings { retention: Duration::from_secs(86_400), max_series: 100 };
+    let settings = Settings { retention: Duration::from_secs(86_400), max_series: 100, ..Settings::default() };
     let tsdb = Tsdb::new(&settings, &Registry::new());
     for step in 0..40_u32 {
         let value = |seed: u32| match (step * 7 + seed * 13) % 23 {

@@ -144,7 +144,7 @@ impl View for Nothing {
 async fn serve(series: &[Series], cancel: CancellationToken) -> SocketAddr {
     let registry = Registry::new();
     let retention = Duration::from_secs(366 * 24 * 3600);
-    let tsdb = Tsdb::new(&tsdb::Settings { retention, max_series: 10_000 }, &registry);
+    let tsdb = Tsdb::new(&tsdb::Settings { retention, ..tsdb::Settings::default() }, &registry);
     data::by_time(series).for_each(|(at, batch)| tsdb.append(at, batch));
     let limits =
         Limits { max_samples: 50_000_000, timeout: Duration::from_secs(60), lookback: Duration::from_secs(300) };
