@@ -104,7 +104,12 @@ impl Storage {
     fn tsdb(&mut self) -> &Tsdb {
         let floats = &self.floats;
         self.tsdb.get_or_insert_with(|| {
-            let settings = TsdbSettings { retention: Duration::from_secs(3600 * 24 * 365 * 10), max_series: 1_000_000 };
+            let settings = TsdbSettings {
+                retention: Duration::from_secs(3600 * 24 * 365 * 10),
+                max_series: 1_000_000,
+                max_series_per_metric: 1_000_000,
+                ..TsdbSettings::default()
+            };
             let tsdb = Tsdb::new(&settings, &Registry::new());
             let mut by_time: BTreeMap<i64, Vec<(Labels, f64)>> = BTreeMap::new();
             for (labels, samples) in floats {

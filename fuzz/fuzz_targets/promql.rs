@@ -11,7 +11,7 @@ use memsentry::promql::{self, Limits};
 use memsentry::tsdb::{Settings, Tsdb};
 
 static STORE: LazyLock<Tsdb> = LazyLock::new(|| {
-    let settings = Settings { retention: Duration::from_secs(86_400), max_series: 100 };
+    let settings = Settings { retention: Duration::from_secs(86_400), max_series: 100, ..Settings::default() };
     let tsdb = Tsdb::new(&settings, &Registry::new());
     for step in 0..40_i64 {
         let batch = ["a", "b", "c_total"].into_iter().flat_map(|name| {

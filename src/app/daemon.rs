@@ -89,6 +89,8 @@ impl Daemon {
         let (store, writer) = Store::open(config.store.path.as_deref(), &registry).await;
         base.run(writer);
         let tsdb = Tsdb::new(&config.tsdb, &registry);
+        tsdb.reach_back(rules.reach(RULE_LIMITS.lookback));
+        work.run(tsdb.keep_history(store.clone(), &registry, started_at, work.token()).await);
         let history = History::new();
         let documents = store.documents(Table::RuleAlerts).await.unwrap_or_default();
         rules.restore(&documents, started_at, RULE_LIMITS.lookback);
@@ -153,7 +155,11 @@ impl Daemon {
         self.core.generation.load().end().await;
         self.core.notify.close(LAST_DELIVERIES).await;
         self.work.end(StdDuration::from_millis(500)).await;
-        match tokio::time::timeout(LAST_WRITES, self.store.close()).await {
+        let last_writes = async {
+            self.core.tsdb.persist().await;
+            self.store.close().await
+        };
+        match tokio::time::timeout(LAST_WRITES, last_writes).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "the store could not be closed tidily"),
             Err(_) => tracing::error!("the store does not answer and was left; what it had written is safe"),

@@ -66,6 +66,7 @@ impl Judge {
         std::mem::swap(&mut state.rules, &mut rules);
         state.rules.carry_over(rules, now);
         state.interval = interval.std();
+        self.tsdb.reach_back(state.rules.reach(RULE_LIMITS.lookback));
     }
 
     /// Reads the rules.
@@ -103,6 +104,7 @@ impl Judge {
         self.process.publish();
         self.scraper.lock().unwrap_or_else(PoisonError::into_inner).scrape(now);
         let mut evaluation = self.state().rules.evaluate_due(now, &self.tsdb, &RULE_LIMITS);
+        self.tsdb.flush();
         log(&evaluation);
         let alerts = std::mem::take(&mut evaluation.alerts);
         self.save(evaluation).await;

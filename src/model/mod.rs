@@ -8,6 +8,7 @@ pub mod clock;
 pub mod duration;
 pub mod labels;
 pub mod matcher;
+pub mod number;
 pub mod problem;
 pub mod sample;
 pub mod secret;

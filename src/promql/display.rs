@@ -65,14 +65,15 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
-fn duration(millis: i64) -> String {
+pub(super) fn duration(millis: i64) -> String {
     let sign = if millis < 0 { "-" } else { "" };
     format!("{sign}{}", Duration::from_millis(millis.unsigned_abs()))
 }
 
+/// On one line; with `{:#}` broken over indented lines where it is long.
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        node(self, f)
+        if f.alternate() { f.write_str(&super::pretty::pretty(self, 0)) } else { node(self, f) }
     }
 }
 
@@ -139,7 +140,7 @@ fn write_selector(selector: &Selector, f: &mut fmt::Formatter<'_>) -> fmt::Resul
     Ok(())
 }
 
-fn write_shift(offset: i64, at: Option<At>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+pub(super) fn write_shift(offset: i64, at: Option<At>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     #[allow(clippy::cast_precision_loss)]
     match at {
         None => {}
@@ -157,11 +158,11 @@ fn write_subquery(subquery: &Subquery, f: &mut fmt::Formatter<'_>) -> fmt::Resul
     write_shift(subquery.offset, subquery.at, f)
 }
 
-fn labels(names: &[String]) -> String {
+pub(super) fn labels(names: &[String]) -> String {
     names.iter().map(|name| label(name)).collect::<Vec<_>>().join(", ")
 }
 
-fn write_matching(matching: &Matching, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+pub(super) fn write_matching(matching: &Matching, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if matching.written {
         write!(f, " {} ({})", if matching.on { "on" } else { "ignoring" }, labels(&matching.labels))?;
     }

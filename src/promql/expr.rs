@@ -6,7 +6,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::ast::{Kind, Node, Type};
-use super::display;
 use crate::model::labels::METRIC_NAME;
 use crate::model::{MatchOp, Matcher};
 
@@ -89,9 +88,33 @@ impl PartialEq for Expr {
     }
 }
 
-/// In one spelling, whatever the text looked like; reads back as the same expression.
+/// In one spelling, whatever the text looked like; reads back as the same expression. `{:#}` breaks long ones
+/// over several lines.
 impl fmt::Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        display::node(&self.root, f)
+        fmt::Display::fmt(self.root(), f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::promql::parse;
+
+    #[test]
+    fn an_expression_knows_what_it_selects() {
+        let text = "rate(a_total{x=\"1\"}[5m]) / on () group_left () {__name__=~\"b.*\"} > max_over_time(c[1h:1m])";
+        let expr = parse(text).unwrap();
+        let selectors = expr.selectors();
+        let seen: Vec<_> = selectors.iter().map(|s| (s.name, s.range, &text[s.span.clone()])).collect();
+        assert_eq!(
+            seen,
+            [
+                (Some("a_total"), Some(300_000), "a_total{x=\"1\"}[5m]"),
+                (None, None, "{__name__=~\"b.*\"}"),
+                (Some("c"), None, "c")
+            ]
+        );
+        assert_eq!(expr.metric_names().into_iter().collect::<Vec<_>>(), ["a_total", "c"]);
+        assert_eq!(parse(" a # comment\n+b").unwrap(), parse("a + b").unwrap());
     }
 }

@@ -15,6 +15,7 @@ pub mod functions;
 pub mod lexer;
 mod notes;
 mod parser;
+mod pretty;
 mod rewrite;
 pub mod series_notation;
 pub mod token;

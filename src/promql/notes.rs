@@ -2,6 +2,9 @@
 
 use super::place;
 
+/// Most remarks of one kind that an answer carries.
+const MOST: usize = 100;
+
 /// What is remarked, each text once, in the order of appearance.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
@@ -23,6 +26,9 @@ impl Notes {
 
 fn add(list: &mut Vec<String>, kind: &str, query: &str, at: usize, message: &str) {
     let (line, column) = place(query, at);
+    if list.len() >= MOST {
+        return;
+    }
     let text = format!("PromQL {kind}: {message} ({line}:{column})");
     if !list.contains(&text) {
         list.push(text);

@@ -92,7 +92,12 @@ impl<'a> Bench<'a> {
         let mut rules = RuleSet::parse(sources, &options, &registry)?;
         let order = |name: &str| file.group_eval_order.iter().position(|known| known == name).unwrap_or(0);
         rules.groups_mut().sort_by_key(|group| order(group.name()));
-        let settings = tsdb::Settings { retention: Duration::from_secs(100 * 365 * 86_400), max_series: 10_000_000 };
+        let settings = tsdb::Settings {
+            retention: Duration::from_secs(100 * 365 * 86_400),
+            max_series: 10_000_000,
+            max_series_per_metric: 10_000_000,
+            ..tsdb::Settings::default()
+        };
         Ok(Self {
             file,
             rules,

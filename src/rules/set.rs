@@ -107,6 +107,13 @@ impl RuleSet {
         self.groups.iter().map(Group::view).collect()
     }
 
+    /// The farthest that any rule looks back, at least `lookback`.
+    #[must_use]
+    pub fn reach(&self, lookback: Duration) -> std::time::Duration {
+        let rules = self.groups.iter().flat_map(|group| &group.rules);
+        rules.map(|rule| window::reach(&rule.expression.parsed, lookback.std())).max().unwrap_or(lookback.std())
+    }
+
     /// Evaluates every group that is due at `at`. Call it after each scrape, with the scrape's time.
     pub fn evaluate_due(&mut self, at: Timestamp, tsdb: &Tsdb, limits: &Limits) -> Evaluation {
         let mut evaluation = self.retired.evaluate(at, &self.outlet);

@@ -10,19 +10,20 @@ use crate::promql::Expr;
 use crate::promql::ast::{Kind, Node};
 use crate::tsdb::Tsdb;
 
-/// The farthest that the expression looks back, at least `lookback`.
+/// The farthest that the expression looks back, at least `lookback`; rather more than less where subqueries stand
+/// side by side. A fixed time (`@`) is not followed.
 pub(super) fn reach(expression: &Expr, lookback: StdDuration) -> StdDuration {
-    let mut longest = lookback;
-    expression.root().walk(&mut |node| {
-        let millis = match &node.kind {
-            Kind::Selector(selector) => selector.offset,
-            Kind::Range(selector, range) => range.saturating_add(selector.offset),
-            Kind::Subquery(subquery) => subquery.range.saturating_add(subquery.offset),
-            _ => 0,
-        };
-        longest = longest.max(StdDuration::from_millis(u64::try_from(millis).unwrap_or(0)));
+    let millis = |millis: i64| StdDuration::from_millis(u64::try_from(millis).unwrap_or(0));
+    let (mut selectors, mut subqueries) = (lookback, StdDuration::ZERO);
+    expression.root().walk(&mut |node| match &node.kind {
+        Kind::Selector(selector) => selectors = selectors.max(lookback + millis(selector.offset)),
+        Kind::Range(selector, range) => selectors = selectors.max(millis(range.saturating_add(selector.offset))),
+        Kind::Subquery(subquery) => {
+            subqueries = subqueries.saturating_add(millis(subquery.range.saturating_add(subquery.offset)));
+        }
+        _ => {}
     });
-    longest
+    selectors.saturating_add(subqueries)
 }
 
 /// Whether every selector finds series that reach back over its whole window. Expressions that shift the time are

@@ -28,6 +28,8 @@ const WAL_BYTES: &str = "16777216";
 pub(super) struct File {
     /// The writer's connection.
     pub(super) conn: SqliteConnection,
+    /// Whether its commits wait for the disk.
+    waits: bool,
     /// Two connections for readers.
     pub(super) reads: SqlitePool,
     /// Device and inode, by which a file that was moved or removed behind our back is noticed.
@@ -73,7 +75,7 @@ pub(super) async fn open(path: &Path) -> Result<File, Trouble> {
         .connect_lazy_with(options(path).busy_timeout(BUSY_WAIT).read_only(true));
     // The first read maps the write-ahead log, which needs the file's name.
     sqlx::raw_sql("select 1 from sqlite_schema limit 1").execute(&mut *reads.acquire().await?).await?;
-    Ok(File { conn, reads, identity: (metadata.dev(), metadata.ino()), _lock: lock })
+    Ok(File { conn, waits: true, reads, identity: (metadata.dev(), metadata.ino()), _lock: lock })
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
@@ -143,6 +145,17 @@ impl File {
             // What cannot be seen now may still be there; a write will tell.
             Err(error) => error.kind() != std::io::ErrorKind::NotFound,
         }
+    }
+
+    /// The writer's connection; whether commits wait until the disk has them is as asked. Either way a commit
+    /// outlives the process and the file stays whole.
+    pub(super) async fn waiting_for_the_disk(&mut self, waits: bool) -> sqlx::Result<&mut SqliteConnection> {
+        if self.waits != waits {
+            let pragma = if waits { "pragma synchronous = full" } else { "pragma synchronous = normal" };
+            sqlx::raw_sql(pragma).execute(&mut self.conn).await?;
+            self.waits = waits;
+        }
+        Ok(&mut self.conn)
     }
 
     /// Closes all connections and lets go of the lock; folds the write-ahead log into the file where that works.

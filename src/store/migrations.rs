@@ -43,6 +43,31 @@ pub(super) const ALL: &[&str] = &[
         attempts    integer not null,
         result      text not null
     );",
+    // 2: sample history. Blocks come in order, so every insert goes to the end of table and index.
+    "create table history_series (
+        id          integer primary key,
+        labels      text not null unique,
+        first_block integer not null,
+        last_block  integer not null
+    );
+    create table history_blocks (
+        id    integer primary key,
+        first integer not null,
+        last  integer,
+        bytes integer not null
+    );
+    create table history_chunks (
+        block  integer not null,
+        series integer not null,
+        offset integer not null,
+        count  integer not null,
+        data   blob not null,
+        primary key (block, series)
+    );
+    create table history_journal (
+        sequence integer primary key,
+        data     blob not null
+    );",
 ];
 
 /// The version that this program writes.

@@ -14,6 +14,7 @@ mod migrations;
 mod mirror;
 mod notification_log;
 mod outbox;
+mod sample_history;
 mod settings;
 mod trouble;
 mod writer;
@@ -36,6 +37,7 @@ pub use documents::{Document, Table};
 pub use metrics::DEFINITIONS;
 pub use notification_log::NotificationLogRow;
 pub use outbox::OutboxRow;
+pub use sample_history::{HistoryWrite, StoredBlock, StoredChunk, StoredSeries};
 pub use settings::Settings;
 
 use metrics::Metrics;
@@ -72,6 +74,12 @@ type Applied<'c> = Pin<Box<dyn Future<Output = sqlx::Result<()>> + Send + 'c>>;
 trait Job: Send + Sync {
     /// Does it, within a transaction that somebody else commits.
     fn apply<'c>(&'c self, conn: &'c mut SqliteConnection) -> Applied<'c>;
+
+    /// Whether it concerns the file only: refused while the store is in memory, and not worth a wait for the disk,
+    /// because it may be lost with the power, though not with the process.
+    fn is_for_the_file(&self) -> bool {
+        false
+    }
 }
 
 impl Store {

@@ -205,8 +205,12 @@ impl Writer {
 
     async fn transact(&mut self, batch: &[Pending]) -> sqlx::Result<()> {
         let mut pooled;
+        let mut is_for_the_file = batch.iter().map(|pending| pending.job.is_for_the_file());
         let conn: &mut SqliteConnection = match &mut self.home {
-            Home::Disk(file) => &mut file.conn,
+            Home::Disk(file) => file.waiting_for_the_disk(!is_for_the_file.all(|is| is)).await?,
+            Home::Memory { .. } if is_for_the_file.any(|is| is) => {
+                return Err(sqlx::Error::Configuration("the file cannot be used now".into()));
+            }
             Home::Memory { pool, .. } => {
                 pooled = pool.acquire().await?;
                 &mut pooled

@@ -20,7 +20,7 @@ const MODE_WHOLE: u64 = 0;
 const MODE_XOR: u64 = 1;
 
 /// A run of samples, first and last time included. Clones share the bytes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chunk {
     first: Timestamp,
     last: Timestamp,
@@ -83,6 +83,12 @@ impl Chunk {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.data
+    }
+
+    /// The bytes, shared.
+    #[must_use]
+    pub fn shared(&self) -> Arc<[u8]> {
+        Arc::clone(&self.data)
     }
 
     /// Time of the first sample.

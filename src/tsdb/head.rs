@@ -2,11 +2,11 @@
 //!
 //! The tail is not compressed, because nearly every rule looks at the last minutes only; it always holds as many
 //! samples as a chunk, once there have been so many. A series takes samples in order of time; what is not later than
-//! its last one is refused. No clock here: ages are counted from the time of
-//! the newest batch.
+//! its last one is refused. No clock here: ages are counted from the time of the newest batch.
 
 use std::collections::{HashMap, VecDeque};
 
+use crate::model::labels::METRIC_NAME;
 use crate::model::{Labels, Matcher, Sample, Timestamp};
 
 use super::chunk::{CHUNK_SAMPLES, Chunk};
@@ -24,6 +24,25 @@ pub(super) enum Refusal {
     OutOfOrder,
     Duplicate,
     SeriesLimit,
+    MetricLimit,
+}
+
+/// Most series, in all and of one metric.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SeriesLimits {
+    pub(super) all: usize,
+    pub(super) metric: usize,
+}
+
+/// What of the samples may go.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Forgetting {
+    /// Samples before this time need not be kept in memory.
+    pub(super) cutoff: Timestamp,
+    /// Whether those that the file does not hold yet stay all the same.
+    pub(super) keep_unwritten: bool,
+    /// The oldest block in the file; a series that it or a later one holds stays known.
+    pub(super) oldest_block: Option<i64>,
 }
 
 /// One series.
@@ -34,6 +53,12 @@ pub(super) struct HeadSeries {
     pub(super) tail: Vec<Sample>,
     /// From this place on no value of the tail is smaller than the one before it in the tail, and none is NaN.
     pub(super) steady_from: usize,
+    /// Its number in the file.
+    pub(super) id: i64,
+    /// Time of the newest sample that a closed block of the file holds.
+    pub(super) written: Option<Timestamp>,
+    /// The oldest and the newest block of the file that may hold samples of it.
+    pub(super) blocks: Option<(i64, i64)>,
 }
 
 /// All series.
@@ -45,11 +70,30 @@ pub(super) struct Head {
     index: Index,
     /// Bytes of closed chunks.
     chunk_bytes: usize,
+    /// The number in the file that the next series gets.
+    next_id: i64,
 }
 
 impl HeadSeries {
-    fn last(&self) -> Option<Timestamp> {
-        self.tail.last().map(|s| s.at).or_else(|| self.chunks.back().map(Chunk::last))
+    /// A series without samples.
+    pub(super) fn new(labels: Labels, id: i64) -> Self {
+        let (chunks, tail) = (VecDeque::new(), Vec::new());
+        Self { labels, chunks, tail, steady_from: 0, id, written: None, blocks: None }
+    }
+
+    /// Time of the newest sample that is known of.
+    pub(super) fn last(&self) -> Option<Timestamp> {
+        self.tail.last().map(|s| s.at).or_else(|| self.chunks.back().map(Chunk::last)).or(self.written)
+    }
+
+    /// Time of the oldest sample in memory.
+    pub(super) fn first(&self) -> Option<Timestamp> {
+        self.chunks.front().map(Chunk::first).or_else(|| self.tail.first().map(|sample| sample.at))
+    }
+
+    /// Whether the file's closed blocks lack its newest samples.
+    pub(super) fn is_unwritten(&self) -> bool {
+        self.first().is_some() && self.last() > self.written
     }
 
     /// Whether it may have a sample from `from` to `to`; exact but for gaps between samples.
@@ -90,14 +134,20 @@ impl HeadSeries {
         })
     }
 
-    /// Adds a sample, which is later than all others.
-    fn push(&mut self, sample: Sample) {
+    /// Adds a sample that is later than all others; answers how many bytes of chunks that made.
+    pub(super) fn push(&mut self, sample: Sample) -> Result<usize, Refusal> {
+        match self.last() {
+            Some(last) if last == sample.at => return Err(Refusal::Duplicate),
+            Some(last) if last > sample.at => return Err(Refusal::OutOfOrder),
+            _ => {}
+        }
         if sample.value.is_nan() {
             self.steady_from = self.tail.len() + 1;
         } else if self.tail.last().is_some_and(|last| sample.value < last.value) {
             self.steady_from = self.tail.len();
         }
         self.tail.push(sample);
+        Ok(if self.tail.len() >= 2 * CHUNK_SAMPLES { self.seal(CHUNK_SAMPLES) } else { 0 })
     }
 
     /// Compresses so many of the oldest samples of the tail; answers how many bytes that added.
@@ -115,26 +165,35 @@ impl HeadSeries {
 }
 
 impl Head {
-    /// Adds one sample.
-    pub(super) fn append(&mut self, labels: &Labels, sample: Sample, max_series: usize) -> Result<(), Refusal> {
+    /// Adds one sample; answers with its series.
+    pub(super) fn append(
+        &mut self,
+        labels: &Labels,
+        sample: Sample,
+        limits: SeriesLimits,
+    ) -> Result<&mut HeadSeries, Refusal> {
         let id = match self.by_labels.get(labels) {
             Some(id) => *id,
-            None if self.by_labels.len() >= max_series => return Err(Refusal::SeriesLimit),
+            None if self.by_labels.len() >= limits.all => return Err(Refusal::SeriesLimit),
+            None if self.index.count(METRIC_NAME, labels.metric_name().unwrap_or("")) >= limits.metric => {
+                return Err(Refusal::MetricLimit);
+            }
             None => self.create(labels),
         };
         let Some(series) = self.series.get_mut(id as usize).and_then(Option::as_mut) else {
             return Err(Refusal::SeriesLimit);
         };
-        match series.last() {
-            Some(last) if last == sample.at => return Err(Refusal::Duplicate),
-            Some(last) if last > sample.at => return Err(Refusal::OutOfOrder),
-            _ => {}
-        }
-        series.push(sample);
-        if series.tail.len() >= 2 * CHUNK_SAMPLES {
-            self.chunk_bytes += series.seal(CHUNK_SAMPLES);
-        }
-        Ok(())
+        self.chunk_bytes += series.push(sample)?;
+        Ok(series)
+    }
+
+    /// The series with these labels, made if there is none.
+    pub(super) fn find_or_create(&mut self, labels: &Labels) -> Option<&mut HeadSeries> {
+        let id = match self.by_labels.get(labels) {
+            Some(id) => *id,
+            None => self.create(labels),
+        };
+        self.series.get_mut(id as usize)?.as_mut()
     }
 
     fn create(&mut self, labels: &Labels) -> SeriesId {
@@ -146,8 +205,9 @@ impl Head {
         let labels = self.index.insert(id, labels);
         self.by_labels.insert(labels.clone(), id);
         if let Some(slot) = self.series.get_mut(id as usize) {
-            *slot = Some(HeadSeries { labels, chunks: VecDeque::new(), tail: Vec::new(), steady_from: 0 });
+            *slot = Some(HeadSeries::new(labels, self.next_id));
         }
+        self.next_id += 1;
         id
     }
 
@@ -161,27 +221,27 @@ impl Head {
         ids.into_iter().filter_map(|id| self.series.get(id as usize)?.as_ref())
     }
 
-    /// Drops chunks that ended before `cutoff` and series of which nothing is left; compresses idle tails.
-    pub(super) fn tidy(&mut self, now: Timestamp, cutoff: Timestamp) {
+    /// Drops chunks and series as told; compresses idle tails. Answers how many samples went that no file holds.
+    pub(super) fn tidy(&mut self, now: Timestamp, forgetting: &Forgetting) -> u64 {
         let idle_since = Timestamp::from_millis(now.millis().saturating_sub(IDLE_MILLIS));
+        let mut unwritten = 0;
         let mut gone = Vec::new();
         for (id, slot) in (0..).zip(&mut self.series) {
             let Some(series) = slot else { continue };
-            while let Some(chunk) = series.chunks.pop_front_if(|chunk| chunk.last() < cutoff) {
-                self.chunk_bytes -= chunk.bytes().len();
+            if series.tail.last().is_some_and(|last| last.at < idle_since.max(forgetting.cutoff)) {
+                self.chunk_bytes += series.seal(series.tail.len());
             }
-            match series.last() {
-                Some(last) if last >= cutoff => {
-                    if last < idle_since {
-                        while !series.tail.is_empty() {
-                            self.chunk_bytes += series.seal(series.tail.len().min(CHUNK_SAMPLES));
-                        }
-                    }
-                }
-                _ => {
-                    gone.push((id, series.labels.clone()));
-                    *slot = None;
-                }
+            let written = series.written;
+            while let Some(chunk) = series.chunks.pop_front_if(|chunk| {
+                chunk.last() < forgetting.cutoff && (!forgetting.keep_unwritten || Some(chunk.last()) <= written)
+            }) {
+                self.chunk_bytes -= chunk.bytes().len();
+                unwritten += if Some(chunk.last()) > written { u64::from(chunk.count()) } else { 0 };
+            }
+            let is_stored = series.blocks.is_some_and(|(_, last)| forgetting.oldest_block.is_some_and(|b| last >= b));
+            if series.first().is_none() && !is_stored {
+                gone.push((id, series.labels.clone()));
+                *slot = None;
             }
         }
         for (id, labels) in &gone {
@@ -193,12 +253,54 @@ impl Head {
             drop(gone);
             self.index.forget_unused_symbols();
         }
+        unwritten
+    }
+
+    /// Every series.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &HeadSeries> {
+        self.series.iter().flatten()
+    }
+
+    /// Every series, to be changed.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut HeadSeries> {
+        self.series.iter_mut().flatten()
+    }
+
+    /// Takes over what a file held: series, their numbers and blocks, and samples older than those in memory. Series
+    /// that the file does not know get new numbers.
+    pub(super) fn adopt(&mut self, restored: impl Iterator<Item = HeadSeries>, next_id: i64) {
+        const NONE: i64 = -1;
+        self.iter_mut().for_each(|series| series.id = NONE);
+        self.next_id = next_id;
+        for old in restored {
+            let Some(series) = self.find_or_create(&old.labels) else { continue };
+            (series.id, series.written, series.blocks) = (old.id, old.written, old.blocks);
+            let before = series.first();
+            let (chunks, tail): (Vec<Chunk>, Vec<Sample>) = match before {
+                None => {
+                    (series.chunks, series.tail, series.steady_from) = (old.chunks, old.tail, old.steady_from);
+                    continue;
+                }
+                Some(first) => (
+                    old.chunks.into_iter().filter(|chunk| chunk.last() < first).collect(),
+                    old.tail.into_iter().filter(|sample| sample.at < first).collect(),
+                ),
+            };
+            Chunk::encode(&tail).into_iter().for_each(|chunk| series.chunks.push_front(chunk));
+            chunks.into_iter().rev().for_each(|chunk| series.chunks.push_front(chunk));
+        }
+        for series in self.series.iter_mut().flatten().filter(|series| series.id == NONE) {
+            (series.id, series.written, series.blocks) = (self.next_id, None, None);
+            self.next_id += 1;
+        }
+        self.chunk_bytes = self.iter().flat_map(|series| &series.chunks).map(|chunk| chunk.bytes().len()).sum();
     }
 
     /// Moves every sample by so many milliseconds.
     pub(super) fn shift(&mut self, millis: i64) {
         for series in self.series.iter_mut().flatten() {
             series.chunks.iter_mut().for_each(|chunk| chunk.shift(millis));
+            series.written = series.written.map(|at| Timestamp::from_millis(at.millis().saturating_add(millis)));
             for sample in &mut series.tail {
                 sample.at = Timestamp::from_millis(sample.at.millis().saturating_add(millis));
             }

@@ -54,6 +54,11 @@ impl Index {
         }
     }
 
+    /// How many series have this label.
+    pub(super) fn count(&self, name: &str, value: &str) -> usize {
+        self.postings.get(name).and_then(|values| values.get(value)).map_or(0, Vec::len)
+    }
+
     /// Forgets strings that no series uses any more.
     pub(super) fn forget_unused_symbols(&mut self) {
         self.symbols.retain(|symbol| Arc::strong_count(symbol) > 1);

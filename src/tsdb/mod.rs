@@ -2,78 +2,52 @@
 //!
 //! Only the scraper and the rules write. Refused samples are counted, never an error: a later one cannot be
 //! placed before an earlier one, a repeated time is refused whatever its value, a series over the limit is not
-//! begun. When the clock steps back, [`Tsdb::shift`] moves all samples with it. Writing chunks to the store's file
-//! and reading them back (`Chunk::bytes`, `Chunk::from_bytes`) is not here yet.
+//! begun. When the clock steps back, [`Tsdb::shift`] moves all samples with it. With [`Tsdb::keep_history`] samples
+//! outlive the process and memory: `history` has them written to the store's file and read back.
 
 mod bits;
 mod chunk;
 mod head;
+mod history;
 mod index;
 pub mod metrics;
+mod settings;
 mod window;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration as StdDuration;
 
 use prometheus::{Counter, Gauge};
-use serde::Deserialize;
 
 use crate::metrics::Registry;
-use crate::model::{Duration, Labels, Matcher, Problem, Sample, Timestamp};
+use crate::model::{Labels, Matcher, Sample, Timestamp};
 
 pub use chunk::{CHUNK_SAMPLES, Chunk, DamagedChunk};
+pub use history::FetchError;
+pub use settings::Settings;
 pub use window::{Ends, Packed, Window};
 
-use head::{Head, Refusal};
+use head::{Forgetting, Head, HeadSeries, Refusal, SeriesLimits};
+use history::{Keeper, Ledger, View};
 
 /// Time between two looks for what is too old, in the time of the samples.
 const TIDY_MILLIS: i64 = 60_000;
 
-/// How much the store keeps.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Settings {
-    /// Age after which samples may go; 24h unless set, at least 10m. Samples go in whole chunks, so some stay up to
-    /// ten minutes longer. A thousand series at one sample in 5s need about 25 MB for 24h.
-    pub retention: Duration,
-    /// Most series at once; 10000 unless set, at least 100. A new series over it is dropped and counted.
-    pub max_series: usize,
-}
+/// More than the rules look back that memory holds.
+const REACH_MARGIN: StdDuration = StdDuration::from_secs(600);
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self { retention: Duration::from_secs(24 * 3600), max_series: 10_000 }
-    }
-}
-
-impl Settings {
-    /// What is wrong beyond the form.
-    #[must_use]
-    pub fn problems(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        if self.retention < Duration::from_secs(600) {
-            let message = format!("{} is shorter than 10m, less than rules look back", self.retention);
-            problems.push(Problem::at("retention", message));
-        }
-        if self.retention > Duration::from_secs(366 * 24 * 3600) {
-            problems.push(Problem::at("retention", format!("{} is longer than a year", self.retention)));
-        }
-        if !(100..=1_000_000).contains(&self.max_series) {
-            let message = format!("{} is not between 100 and 1000000", self.max_series);
-            problems.push(Problem::at("max_series", message));
-        }
-        problems
-    }
-}
-
-/// Samples of every series, for queries. Clones share one store.
+/// Samples of every series, for queries. Clones share one store; the second part is there for one query that may
+/// look back farther than memory reaches.
 #[derive(Clone)]
-pub struct Tsdb(Arc<Inner>);
+pub struct Tsdb(Arc<Inner>, Option<Arc<View>>);
 
 struct Inner {
     state: RwLock<State>,
+    keeper: OnceLock<Keeper>,
     appended: Counter,
-    refused: [Counter; 3],
+    refused: [Counter; 4],
+    unwritten: Counter,
     series: Gauge,
     bytes: Gauge,
 }
@@ -82,6 +56,12 @@ struct State {
     head: Head,
     settings: Settings,
     tidied_at: Option<Timestamp>,
+    /// What the file holds and lacks; `None` where no history is kept.
+    ledger: Option<Ledger>,
+    /// Time of the newest batch.
+    newest: Timestamp,
+    /// How far rules look back.
+    reach: StdDuration,
 }
 
 /// One series as selected.
@@ -99,19 +79,36 @@ impl Tsdb {
     pub fn new(settings: &Settings, registry: &Registry) -> Self {
         let none: &[&str] = &[];
         let dropped = registry.counter(&metrics::DROPPED);
-        let refused = ["out_of_order", "duplicate", "series_limit"].map(|reason| dropped.with_label_values(&[reason]));
-        Self(Arc::new(Inner {
-            state: RwLock::new(State { head: Head::default(), settings: settings.clone(), tidied_at: None }),
+        let dropped = |reason: &str| dropped.with_label_values(&[reason]);
+        let state = State {
+            head: Head::default(),
+            settings: settings.clone(),
+            tidied_at: None,
+            ledger: None,
+            newest: Timestamp::default(),
+            reach: StdDuration::ZERO,
+        };
+        let inner = Inner {
+            state: RwLock::new(state),
+            keeper: OnceLock::new(),
             appended: registry.counter(&metrics::APPENDED).with_label_values(none),
-            refused,
+            refused: ["out_of_order", "duplicate", "series_limit", "metric_limit"].map(dropped),
+            unwritten: dropped("unwritten"),
             series: registry.gauge(&metrics::SERIES).with_label_values(none),
             bytes: registry.gauge(&metrics::BYTES).with_label_values(none),
-        }))
+        };
+        Self(Arc::new(inner), None)
     }
 
     /// Takes over new settings, as after a reload. Series over a lowered limit stay until they are too old.
     pub fn reconfigure(&self, settings: &Settings) {
         self.write().settings = settings.clone();
+    }
+
+    /// Keeps at least so much in memory, because rules look back so far: they never wait for the disk. What memory
+    /// has let go already does not come back.
+    pub fn reach_back(&self, reach: StdDuration) {
+        self.write().reach = reach;
     }
 
     /// Adds one sample per series, all at one time. What cannot be stored is counted, never an error.
@@ -123,26 +120,36 @@ impl Tsdb {
 
     /// As [`Tsdb::append`], for labels that the caller keeps. Readers wait while it runs.
     pub fn append_all<'a>(&self, at: Timestamp, batch: impl Iterator<Item = (&'a Labels, f64)>) {
-        let (mut appended, mut refused) = (0u64, [0u64; 3]);
-        let mut state = self.write();
-        let max_series = state.settings.max_series;
+        let (mut appended, mut refused) = (0u64, [0u64; 4]);
+        let mut guard = self.write();
+        let state = &mut *guard;
+        let limits = SeriesLimits { all: state.settings.max_series, metric: state.settings.max_series_per_metric };
+        state.newest = at;
+        if let Some(ledger) = &mut state.ledger {
+            ledger.begin(at);
+        }
         for (labels, value) in batch {
-            match state.head.append(labels, Sample { at, value }, max_series) {
-                Ok(()) => appended += 1,
+            let sample = Sample { at, value };
+            match state.head.append(labels, sample, limits) {
+                Ok(series) => {
+                    appended += 1;
+                    if let Some(ledger) = &mut state.ledger {
+                        ledger.note(series, sample);
+                    }
+                }
                 Err(Refusal::OutOfOrder) => refused[0] += 1,
                 Err(Refusal::Duplicate) => refused[1] += 1,
                 Err(Refusal::SeriesLimit) => refused[2] += 1,
+                Err(Refusal::MetricLimit) => refused[3] += 1,
             }
         }
         let due = state.tidied_at.is_none_or(|last| (at.millis().saturating_sub(last.millis())).abs() >= TIDY_MILLIS);
         if due {
-            let cutoff = at - state.settings.retention.std();
-            state.head.tidy(at, cutoff);
-            state.tidied_at = Some(at);
+            self.0.unwritten.inc_by(as_float(state.tidy(at)));
             self.0.bytes.set(as_float(state.head.bytes()));
         }
         self.0.series.set(as_float(state.head.len()));
-        drop(state);
+        drop(guard);
         self.0.appended.inc_by(as_float(appended));
         for (counter, count) in self.0.refused.iter().zip(refused) {
             counter.inc_by(as_float(count));
@@ -152,31 +159,33 @@ impl Tsdb {
     /// Moves every sample by so many milliseconds, because the clock was set. Distances between samples stay what
     /// they really were, so rates and look-back give the same answers as if the clock had never been wrong.
     pub fn shift(&self, millis: i64) {
-        let mut state = self.write();
-        state.head.shift(millis);
-        state.tidied_at = None;
+        self.write().shift(millis);
     }
 
     /// Every series that satisfies all matchers and has a sample with `from <= at <= to`, with those samples.
     /// In no particular order, but the same one while no series comes or goes.
     #[must_use]
     pub fn select(&self, matchers: &[Matcher], from: Timestamp, to: Timestamp) -> Vec<Series> {
-        let parts: Vec<(Labels, Vec<Chunk>, Vec<Sample>)> = {
+        let parts: Vec<_> = {
             let state = self.read();
             let matching = state.head.matching(matchers);
             matching
                 .map(|series| {
-                    let chunks = series.chunks.iter().filter(|chunk| chunk.overlaps(from, to)).cloned().collect();
-                    (series.labels.clone(), chunks, series.tail_between(from, to).to_vec())
+                    let chunks = series.chunks.iter().filter(|chunk| chunk.overlaps(from, to));
+                    let chunks: Vec<Chunk> = chunks.cloned().collect();
+                    let (old, until) = self.old_chunks(&state, series, from, to);
+                    (series.labels.clone(), old, chunks, until, series.tail_between(from, to).to_vec())
                 })
                 .collect()
         };
         // Chunks are shared and never change, so they are unpacked when the lock is free again.
-        let unpacked = parts.into_iter().map(|(labels, chunks, tail)| {
-            if chunks.is_empty() {
+        let unpacked = parts.into_iter().map(|(labels, old, chunks, until, tail)| {
+            if old.is_empty() && chunks.is_empty() {
                 return Series { labels, samples: tail };
             }
-            let mut samples = Vec::with_capacity(chunks.len() * CHUNK_SAMPLES + tail.len());
+            let count = old.iter().chain(&chunks).map(|chunk| chunk.count() as usize).sum::<usize>();
+            let mut samples = Vec::with_capacity(count + tail.len());
+            old.iter().for_each(|chunk| chunk.read_into(from, until, &mut samples));
             chunks.iter().for_each(|chunk| chunk.read_into(from, to, &mut samples));
             samples.extend(tail);
             Series { labels, samples }
@@ -188,16 +197,34 @@ impl Tsdb {
     /// [`Tsdb::select`]. It may be a staleness marker.
     #[must_use]
     pub fn latest(&self, matchers: &[Matcher], from: Timestamp, to: Timestamp) -> Vec<(Labels, Sample)> {
-        let state = self.read();
-        let matching = state.head.matching(matchers);
-        matching.filter_map(|series| Some((series.labels.clone(), series.latest(from, to)?))).collect()
+        let mut newest = Vec::new();
+        self.scan(matchers, from, to, |window| {
+            newest.extend(window.latest().map(|sample| (window.labels().clone(), sample)));
+        });
+        newest
+    }
+
+    /// Chunks from `from` on that memory has let go, and up to when they count.
+    fn old_chunks(
+        &self,
+        state: &State,
+        series: &HeadSeries,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> (Vec<Chunk>, Timestamp) {
+        let Some(view) = &self.1 else { return (Vec::new(), to) };
+        let held = series.first().map(|held| Timestamp::from_millis(held.millis().saturating_sub(1)));
+        let until = held.map_or(to, |before| before.min(to));
+        (view.old_chunks(state, series, (from, to)), until)
     }
 
     /// Shows every series that satisfies all matchers through a window of time, in the order of [`Tsdb::select`], also
     /// those without samples in it. Writers wait while it runs: keep what takes long for later ([`Window::pack`]).
     pub fn scan(&self, matchers: &[Matcher], from: Timestamp, to: Timestamp, mut each: impl FnMut(&Window<'_>)) {
         let state = self.read();
-        state.head.matching(matchers).for_each(|series| each(&Window::new(series, from, to)));
+        state.head.matching(matchers).for_each(|series| {
+            each(&Window::new(series, (from, to), self.old_chunks(&state, series, from, to)));
+        });
     }
 
     /// The label sets of the series that satisfy all matchers and have samples around `from` to `to`.
@@ -205,7 +232,12 @@ impl Tsdb {
     pub fn series(&self, matchers: &[Matcher], from: Timestamp, to: Timestamp) -> Vec<Labels> {
         let state = self.read();
         let matching = state.head.matching(matchers);
-        matching.filter(|series| series.overlaps(from, to)).map(|series| series.labels.clone()).collect()
+        let in_file = |series: &HeadSeries| {
+            let span = state.ledger.as_ref().and_then(|ledger| ledger.span(series));
+            span.is_some_and(|(first, last)| first <= to && last >= from)
+        };
+        let found = matching.filter(|series| series.overlaps(from, to) || in_file(series));
+        found.map(|series| series.labels.clone()).collect()
     }
 
     /// The label names of those series, sorted.
@@ -230,6 +262,36 @@ impl Tsdb {
 
     fn write(&self) -> RwLockWriteGuard<'_, State> {
         self.0.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Forgets what is too old; answers how many samples went that the file should have taken.
+    fn tidy(&mut self, at: Timestamp) -> u64 {
+        self.tidied_at = Some(at);
+        let Some(ledger) = &self.ledger else {
+            let cutoff = at - self.settings.retention.std();
+            self.head.tidy(at, &Forgetting { cutoff, keep_unwritten: false, oldest_block: None });
+            return 0;
+        };
+        let cutoff = self.memory_since(at);
+        let oldest_block = ledger.blocks.first().map(|block| block.id);
+        self.head.tidy(at, &Forgetting { cutoff, keep_unwritten: ledger.attached, oldest_block })
+    }
+
+    /// The oldest time of which samples are held in memory, where the file holds older ones.
+    fn memory_since(&self, at: Timestamp) -> Timestamp {
+        let memory = self.settings.memory.std().max(self.reach + REACH_MARGIN);
+        at - memory.min(self.settings.retention.std())
+    }
+
+    fn shift(&mut self, millis: i64) {
+        self.head.shift(millis);
+        if let Some(ledger) = &mut self.ledger {
+            ledger.shift(millis);
+        }
+        self.newest = Timestamp::from_millis(self.newest.millis().saturating_add(millis));
+        self.tidied_at = None;
     }
 }
 

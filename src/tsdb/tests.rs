@@ -1,7 +1,7 @@
 //! What the store gives back, what it refuses, and what it forgets.
 
 use super::*;
-use crate::model::{MatchOp, STALE_MARKER, is_stale};
+use crate::model::{Duration, MatchOp, STALE_MARKER, is_stale};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(seconds * 1000)
@@ -15,7 +15,7 @@ fn series(name: &str, target: &str) -> Labels {
 
 fn store(max_series: usize) -> (Tsdb, Registry) {
     let registry = Registry::new();
-    let settings = Settings { retention: Duration::from_secs(3600), max_series };
+    let settings = Settings { retention: Duration::from_secs(3600), max_series, ..Settings::default() };
     (Tsdb::new(&settings, &registry), registry)
 }
 
@@ -170,7 +170,7 @@ fn readers_and_a_writer_do_not_lose_or_reorder_samples() {
 #[test]
 fn settings_outside_their_ranges_are_problems() {
     assert!(Settings::default().problems().is_empty());
-    let wrong = Settings { retention: Duration::from_secs(60), max_series: 1 };
+    let wrong = Settings { retention: Duration::from_secs(60), max_series: 1, ..Settings::default() };
     let paths: Vec<String> = wrong.problems().into_iter().map(|p| p.path).collect();
     assert_eq!(paths, ["retention", "max_series"]);
 }

@@ -6,7 +6,7 @@
 
 use crate::model::{Labels, Sample, Timestamp};
 
-use super::chunk::{CHUNK_SAMPLES, Chunk};
+use super::chunk::Chunk;
 use super::head::HeadSeries;
 
 /// A series and a time from which to which (both included) it is looked at.
@@ -17,6 +17,8 @@ pub struct Window<'a> {
     /// The part of the tail that lies in the window.
     start: usize,
     end: usize,
+    /// What memory has let go of the window, and up to when it counts.
+    old: (Vec<Chunk>, Timestamp),
 }
 
 /// First and last of the samples in a window, among which no value is smaller than the one before, and none is NaN
@@ -34,6 +36,7 @@ pub struct Ends {
 /// The samples of a window, still packed.
 #[derive(Debug, Clone)]
 pub struct Packed {
+    old: (Vec<Chunk>, Timestamp),
     chunks: Vec<Chunk>,
     tail: Vec<Sample>,
     from: Timestamp,
@@ -41,9 +44,13 @@ pub struct Packed {
 }
 
 impl<'a> Window<'a> {
-    pub(super) fn new(series: &'a HeadSeries, from: Timestamp, to: Timestamp) -> Self {
+    pub(super) fn new(
+        series: &'a HeadSeries,
+        (from, to): (Timestamp, Timestamp),
+        old: (Vec<Chunk>, Timestamp),
+    ) -> Self {
         let (start, end) = series.tail_bounds(from, to);
-        Self { series, from, to, start, end }
+        Self { series, from, to, start, end, old }
     }
 
     /// The labels of the series.
@@ -66,13 +73,19 @@ impl<'a> Window<'a> {
     /// The newest sample.
     #[must_use]
     pub fn latest(&self) -> Option<Sample> {
-        self.series.latest(self.from, self.to)
+        self.series.latest(self.from, self.to).or_else(|| {
+            let (old, until) = &self.old;
+            let mut samples = Vec::new();
+            old.iter().for_each(|chunk| chunk.read_into(self.from, *until, &mut samples));
+            samples.last().copied()
+        })
     }
 
     /// All samples, if they lie side by side; `None` if some are in chunks.
     #[must_use]
     pub fn samples(&self) -> Option<&'a [Sample]> {
-        self.chunks().next().is_none().then(|| self.tail())
+        let in_chunks = !self.old.0.is_empty() || self.chunks().next().is_some();
+        (!in_chunks).then(|| self.tail())
     }
 
     /// First, last and number of the samples; `None` where there are none, where the store does not know that they
@@ -81,7 +94,7 @@ impl<'a> Window<'a> {
     pub fn ends(&self) -> Option<Ends> {
         let (tail, series) = (self.tail(), self.series);
         let (first, last) = (*tail.first()?, *tail.last()?);
-        if self.start < series.steady_from {
+        if self.start < series.steady_from || !self.old.0.is_empty() {
             return None;
         }
         let mut ends = Ends { first, last, count: tail.len() };
@@ -103,14 +116,18 @@ impl<'a> Window<'a> {
     /// Everything, to be unpacked later.
     #[must_use]
     pub fn pack(&self) -> Packed {
-        Packed { chunks: self.chunks().cloned().collect(), tail: self.tail().to_vec(), from: self.from, to: self.to }
+        let (old, chunks, tail) = (self.old.clone(), self.chunks().cloned().collect(), self.tail().to_vec());
+        Packed { old, chunks, tail, from: self.from, to: self.to }
     }
 }
 
 impl Packed {
     /// Appends the samples to `out`.
     pub fn read_into(&self, out: &mut Vec<Sample>) {
-        out.reserve(self.chunks.len() * CHUNK_SAMPLES + self.tail.len());
+        let (old, until) = &self.old;
+        let count = old.iter().chain(&self.chunks).map(|chunk| chunk.count() as usize).sum::<usize>();
+        out.reserve(count + self.tail.len());
+        old.iter().for_each(|chunk| chunk.read_into(self.from, *until, out));
         self.chunks.iter().for_each(|chunk| chunk.read_into(self.from, self.to, out));
         out.extend(&self.tail);
     }

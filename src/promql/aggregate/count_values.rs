@@ -1,6 +1,7 @@
 //! `count_values`: how often each value occurs, the value in a label.
 
 use super::key;
+use crate::model::number;
 use crate::promql::EvalError;
 use crate::promql::ast::{Aggregate, Kind};
 use crate::promql::eval::block::{Block, Row, is_present};
@@ -27,17 +28,9 @@ pub(super) fn eval(evaluator: &mut Evaluator<'_>, aggregate: &Aggregate, frame: 
             if !is_present(value) {
                 continue;
             }
-            let labels = key(&with_value).labels(&seen.with(&label, &plain(value)), false);
+            let labels = key(&with_value).labels(&seen.with(&label, &number::plain(value)), false);
             result.increment(evaluator, Row::new(labels), step)?;
         }
     }
     Ok(result.into_block())
-}
-
-/// All digits and no exponent, as Prometheus writes values into labels.
-fn plain(value: f64) -> String {
-    if value.is_infinite() {
-        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
-    }
-    format!("{value}")
 }

@@ -19,11 +19,10 @@ pub(crate) enum Pick {
 }
 
 impl Pick {
-    #[allow(clippy::cast_precision_loss)]
     pub(super) fn of(self, sample: &Sample) -> f64 {
         match self {
             Self::Value => sample.value,
-            Self::Time => sample.at.millis() as f64 / 1000.0,
+            Self::Time => sample.at.seconds(),
         }
     }
 }

@@ -206,7 +206,7 @@ fn bucket_quantile(q: f64, buckets: &mut [Bucket]) -> (f64, bool) {
         return (f64::NAN, false);
     }
     let mut rank = q * observations;
-    let hit = buckets[..last].partition_point(|bucket| bucket.count < rank || bucket.count.is_nan() || rank.is_nan());
+    let hit = first_at_least(&buckets[..last], rank);
     if hit == last {
         return (buckets[last - 1].bound, forced);
     }
@@ -223,32 +223,42 @@ fn bucket_quantile(q: f64, buckets: &mut [Bucket]) -> (f64, bool) {
     (start + (end - start) * (rank / count), forced)
 }
 
-/// Makes counts non-decreasing. Differences below 1e-12 of a count are float noise and not worth a remark.
-fn make_monotonic(buckets: &mut [Bucket]) -> bool {
-    const TOLERANCE: f64 = 1e-12;
-    let Some(first) = buckets.first().copied() else { return false };
-    let mut before = first.count;
-    for bucket in buckets.iter_mut().skip(1) {
-        let difference = (bucket.count - before).abs();
-        if difference == 0.0 {
-            continue;
+/// The first bucket with such a count, by the steps of Go's `sort.Search`, which matter where a count is NaN.
+fn first_at_least(buckets: &[Bucket], rank: f64) -> usize {
+    let (mut low, mut high) = (0, buckets.len());
+    while low < high {
+        let middle = usize::midpoint(low, high);
+        if buckets[middle].count >= rank {
+            high = middle;
+        } else {
+            low = middle + 1;
         }
-        if difference / bucket.count <= TOLERANCE {
+    }
+    low
+}
+
+/// Makes counts non-decreasing. Differences below 1e-12 of the counts are float noise and not worth a remark.
+fn make_monotonic(buckets: &mut [Bucket]) -> bool {
+    let Some(first) = buckets.first() else { return false };
+    let (mut forced, mut before) = (false, first.count);
+    for bucket in buckets.iter_mut().skip(1) {
+        if is_noise(before, bucket.count) {
             bucket.count = before;
+        } else if bucket.count < before {
+            bucket.count = before;
+            forced = true;
         } else {
             before = bucket.count;
         }
     }
-    let (mut forced, mut highest) = (false, first.count);
-    for bucket in buckets.iter_mut().skip(1) {
-        if bucket.count > highest {
-            highest = bucket.count;
-        } else if bucket.count < highest {
-            bucket.count = highest;
-            forced = true;
-        }
-    }
     forced
+}
+
+/// Whether two counts are the same but for rounding. Differences of counters may make them negative.
+fn is_noise(one: f64, other: f64) -> bool {
+    const TOLERANCE: f64 = 1e-12;
+    let (difference, size) = ((one - other).abs(), one.abs() + other.abs());
+    difference == 0.0 || difference / size.min(f64::MAX) < TOLERANCE
 }
 
 pub(super) fn histogram_fraction(

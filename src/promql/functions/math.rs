@@ -10,14 +10,22 @@ pub(crate) fn kahan_add(value: f64, sum: f64, compensation: f64) -> (f64, f64) {
     (total, compensation + lost)
 }
 
-/// NaN if either is, unlike `f64::max`.
+/// Go's `math.Max`: infinity beats NaN, NaN beats every number, and zero beats minus zero.
 fn max(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
+    if a == 0.0 && b == 0.0 {
+        if a.is_sign_negative() { b } else { a }
+    } else if a == f64::INFINITY || b == f64::INFINITY {
+        f64::INFINITY
+    } else if a.is_nan() || b.is_nan() {
+        f64::NAN
+    } else {
+        a.max(b)
+    }
 }
 
-/// NaN if either is, unlike `f64::min`.
+/// Go's `math.Min`, the mirror image of [`max`].
 fn min(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { a.min(b) }
+    -max(-a, -b)
 }
 
 pub(super) fn max_of(params: &[f64]) -> f64 {
@@ -26,6 +34,16 @@ pub(super) fn max_of(params: &[f64]) -> f64 {
 
 pub(super) fn min_of(params: &[f64]) -> f64 {
     params.iter().copied().fold(f64::INFINITY, min)
+}
+
+/// Go's `math.Sinh`: beyond 21 half of the exponential, which is infinite a little earlier than it had to be.
+pub(super) fn sinh(value: f64) -> f64 {
+    if value.abs() > 21.0 { (value.abs().exp() * 0.5).copysign(value) } else { value.sinh() }
+}
+
+/// Go's `math.Cosh`, as [`sinh`].
+pub(super) fn cosh(value: f64) -> f64 {
+    if value.abs() > 21.0 { value.abs().exp() * 0.5 } else { value.cosh() }
 }
 
 pub(super) fn pi(_: &[f64]) -> f64 {

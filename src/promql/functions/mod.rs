@@ -63,13 +63,16 @@ pub(crate) enum Body {
 /// Looks at the arguments before a function over a range runs, to warn or refuse.
 type Remark = fn(&mut Evaluator<'_>, &Call<'_>, &RangeVector, &[Column], Frame) -> Result<(), EvalError>;
 
+/// One number from the ends of a window, and from when to when that is.
+type FromEnds = fn(&Ends, (i64, i64)) -> Option<f64>;
+
 /// A function over the samples of a range.
 pub(crate) struct OverRange {
     /// The number for one window, if there is one; the list is scratch space.
     pub(crate) body: fn(&Window<'_>, &mut Vec<f64>) -> Option<f64>,
     /// The same number from the ends of a window whose values never fall, where these are enough; then the samples
     /// between them are not even unpacked.
-    pub(crate) from_ends: Option<fn(&Ends, (i64, i64)) -> Option<f64>>,
+    pub(crate) from_ends: Option<FromEnds>,
     /// Whether the metric name stays.
     pub(crate) keeps_name: bool,
     /// Runs first.

@@ -31,7 +31,6 @@ const fn date(name: &'static str, body: fn(&time::Date) -> f64) -> Function {
 }
 
 type OverBody = fn(&super::Window<'_>, &mut Vec<f64>) -> Option<f64>;
-type EndsBody = fn(&super::Ends, (i64, i64)) -> Option<f64>;
 
 const fn plain(body: OverBody) -> OverRange {
     OverRange { body, from_ends: None, keeps_name: false, remark: None, after: None }
@@ -49,7 +48,7 @@ const fn keeping(body: OverBody) -> OverRange {
     OverRange { keeps_name: true, ..plain(body) }
 }
 
-const fn counter(body: OverBody, from_ends: EndsBody) -> OverRange {
+const fn counter(body: OverBody, from_ends: super::FromEnds) -> OverRange {
     OverRange { from_ends: Some(from_ends), after: Some(rate::remark_non_counter), ..plain(body) }
 }
 
@@ -81,7 +80,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     row("clamp_max", &[Vector, Scalar], Vector, Body::MapWith(math::clamp_max)),
     row("clamp_min", &[Vector, Scalar], Vector, Body::MapWith(math::clamp_min)),
     map("cos", f64::cos),
-    map("cosh", f64::cosh),
+    map("cosh", math::cosh),
     over("count_over_time", over_time::count_over_time),
     date("day_of_month", time::day_of_month),
     date("day_of_week", time::day_of_week),
@@ -138,7 +137,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     row("scalar", &[Vector], Scalar, Body::Special(presence::scalar)),
     map("sgn", math::sgn),
     map("sin", f64::sin),
-    map("sinh", f64::sinh),
+    map("sinh", math::sinh),
     row("sort", &[Vector], Vector, Body::Special(sort::sort)),
     experimental(variadic(row("sort_by_label", &[Vector, Text], Vector, Body::Special(sort::sort_by_label)), 1, true)),
     experimental(variadic(

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::model::{Labels, Sample, Timestamp};
+use crate::model::{Labels, Sample, Timestamp, number};
 use crate::promql::{Value, VectorSample};
 use crate::tsdb::Series;
 
@@ -10,14 +10,8 @@ use crate::tsdb::Series;
 pub(super) fn query_data(value: &Value, at: Timestamp) -> String {
     let mut out = String::new();
     let (kind, result): (&str, &dyn Fn(&mut String)) = match value {
-        Value::Scalar(number) => ("scalar", &|out| push_point(out, at, *number)),
-        Value::String(text) => ("string", &|out| {
-            out.push('[');
-            push_time(out, at);
-            out.push(',');
-            push_value(out, text);
-            out.push(']');
-        }),
+        Value::Scalar(value) => ("scalar", &|out| push_single(out, at, &number::plain(*value))),
+        Value::String(text) => ("string", &|out| push_single(out, at, text)),
         Value::Vector(samples) => ("vector", &|out| push_list(out, samples, push_sample)),
         Value::Matrix(series) => ("matrix", &|out| push_list(out, series, push_series)),
     };
@@ -58,23 +52,29 @@ fn push_labels(out: &mut String, labels: &Labels) {
     push_value(out, labels);
 }
 
+/// A scalar or a string. Prometheus writes these by other means than samples, times without zeros at their end.
+fn push_single(out: &mut String, at: Timestamp, value: &str) {
+    let _ = write!(out, "[{},", at.seconds());
+    push_value(out, &value);
+    out.push(']');
+}
+
 fn push_point(out: &mut String, at: Timestamp, value: f64) {
     out.push('[');
     push_time(out, at);
     out.push_str(",\"");
-    out.push_str(&number(value));
+    out.push_str(&sample_value(value));
     out.push_str("\"]");
 }
 
-/// Seconds with at most three decimals.
+/// Seconds with three decimals, or none, as Prometheus writes them.
 fn push_time(out: &mut String, at: Timestamp) {
     let millis = at.millis().unsigned_abs();
     let sign = if at.millis() < 0 { "-" } else { "" };
     let _ = write!(out, "{sign}{}", millis / 1000);
     let rest = millis % 1000;
     if rest != 0 {
-        let decimals = format!("{rest:03}");
-        let _ = write!(out, ".{}", decimals.trim_end_matches('0'));
+        let _ = write!(out, ".{rest:03}");
     }
 }
 
@@ -86,25 +86,10 @@ pub(super) fn push_value(out: &mut String, value: &impl serde::Serialize) {
     }
 }
 
-/// A number as Prometheus writes sample values: shortest form without exponent.
-pub(super) fn number(value: f64) -> String {
-    match value {
-        v if v.is_nan() => "NaN".into(),
-        v if v == f64::INFINITY => "+Inf".into(),
-        v if v == f64::NEG_INFINITY => "-Inf".into(),
-        v => v.to_string(),
-    }
-}
-
-/// A number as Prometheus writes values of alerts: shortest form with an exponent of at least two digits.
-pub(super) fn exponent_number(value: f64) -> String {
-    if !value.is_finite() {
-        return number(value);
-    }
-    let text = format!("{value:e}");
-    let Some((mantissa, exponent)) = text.split_once('e') else { return text };
-    let (sign, digits) = exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
-    format!("{mantissa}e{sign}{digits:0>2}")
+/// A number as Prometheus writes sample values: shortest form, with an exponent where it is very large or small.
+fn sample_value(value: f64) -> String {
+    let large_or_small = value.is_finite() && value != 0.0 && !(1e-6..1e21).contains(&value.abs());
+    if large_or_small { number::with_exponent(value) } else { number::plain(value) }
 }
 
 #[cfg(test)]
@@ -112,9 +97,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_seconds_with_up_to_three_decimals() {
+    fn times_are_seconds_with_three_decimals_or_none() {
         for (millis, text) in
-            [(1_435_781_451_781, "1435781451.781"), (5000, "5"), (5100, "5.1"), (-1500, "-1.5"), (-5, "-0.005")]
+            [(1_435_781_451_781, "1435781451.781"), (5000, "5"), (5100, "5.100"), (-1500, "-1.500"), (-5, "-0.005")]
         {
             let mut out = String::new();
             push_time(&mut out, Timestamp::from_millis(millis));
@@ -127,17 +112,16 @@ mod tests {
         for (value, text) in [
             (1.0, "1"),
             (0.1, "0.1"),
-            (1e21, "1000000000000000000000"),
+            (1e20, "100000000000000000000"),
+            (-1e21, "-1e+21"),
+            (1e-6, "0.000001"),
+            (9.5e-7, "9.5e-07"),
             (f64::INFINITY, "+Inf"),
             (f64::NEG_INFINITY, "-Inf"),
             (f64::NAN, "NaN"),
             (-0.0, "-0"),
         ] {
-            assert_eq!(number(value), text);
-        }
-        for (value, text) in [(1.0, "1e+00"), (0.05, "5e-02"), (123.5, "1.235e+02"), (1e100, "1e+100"), (0.0, "0e+00")]
-        {
-            assert_eq!(exponent_number(value), text);
+            assert_eq!(sample_value(value), text);
         }
     }
 
@@ -147,15 +131,15 @@ mod tests {
         let labels = Labels::from_pairs([("__name__", "up"), ("target", "a\"b")]);
         let sample = Sample { at, value: f64::NAN };
         for (value, json) in [
-            (Value::Scalar(2.5), r#"{"resultType":"scalar","result":[1.5,"2.5"]}"#),
+            (Value::Scalar(1e21), r#"{"resultType":"scalar","result":[1.5,"1000000000000000000000"]}"#),
             (Value::String("x".into()), r#"{"resultType":"string","result":[1.5,"x"]}"#),
             (
                 Value::Vector(vec![VectorSample { labels: labels.clone(), sample }]),
-                r#"{"resultType":"vector","result":[{"metric":{"__name__":"up","target":"a\"b"},"value":[1.5,"NaN"]}]}"#,
+                r#"{"resultType":"vector","result":[{"metric":{"__name__":"up","target":"a\"b"},"value":[1.500,"NaN"]}]}"#,
             ),
             (
                 Value::Matrix(vec![Series { labels: Labels::empty(), samples: vec![sample, sample] }]),
-                r#"{"resultType":"matrix","result":[{"metric":{},"values":[[1.5,"NaN"],[1.5,"NaN"]]}]}"#,
+                r#"{"resultType":"matrix","result":[{"metric":{},"values":[[1.500,"NaN"],[1.500,"NaN"]]}]}"#,
             ),
             (Value::Vector(vec![]), r#"{"resultType":"vector","result":[]}"#),
         ] {

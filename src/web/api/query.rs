@@ -9,13 +9,18 @@ use axum::extract::State;
 use tokio::sync::Semaphore;
 
 use crate::model::{Duration, Timestamp};
+use crate::promql::ast::Type;
 use crate::promql::{self, Answer, EvalError, Expr, Limits, ParseError};
+use crate::tsdb::{FetchError, Tsdb};
 
 use super::super::Sources;
 use super::{ApiError, Data, Params, json};
 
 /// Most points per series of a range query, as in Prometheus.
 const MOST_POINTS: i64 = 11_000;
+
+/// Times that a query may find that it needs still older samples.
+const MOST_ROUNDS: usize = 5;
 
 /// Queries at once, of everybody together.
 static SLOTS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(4));
@@ -25,8 +30,8 @@ pub(in crate::web) async fn instant(State(sources): State<Arc<Sources>>, params:
     let at = params.time("time")?.unwrap_or_else(|| sources.clock.now());
     let limits = limits(&sources, &params)?;
     let expr = parse(&params)?;
-    let tsdb = sources.tsdb.clone();
-    let answer = evaluate(limits.timeout, move || promql::instant(&expr, &tsdb, at, &limits)).await?;
+    let work = move |tsdb: &Tsdb| promql::instant(&expr, tsdb, at, &limits);
+    let answer = evaluate(&sources.tsdb, limits.timeout, Arc::new(work)).await?;
     Ok(data(answer, at, limit))
 }
 
@@ -49,9 +54,15 @@ pub(in crate::web) async fn range(State(sources): State<Arc<Sources>>, params: P
     }
     let limits = limits(&sources, &params)?;
     let expr = parse(&params)?;
-    let tsdb = sources.tsdb.clone();
+    // As Prometheus has it: the request is wrong, not its execution.
+    if !matches!(expr.value_type(), Type::Scalar | Type::Vector) {
+        let kind = expr.value_type().name();
+        let problem = format!("invalid expression type {kind:?} for range query, must be Scalar or instant Vector");
+        return Err(ApiError::parameter("query", problem));
+    }
     let step = Duration::from_millis(step.unsigned_abs());
-    let answer = evaluate(limits.timeout, move || promql::range(&expr, &tsdb, start, end, step, &limits)).await?;
+    let work = move |tsdb: &Tsdb| promql::range(&expr, tsdb, start, end, step, &limits);
+    let answer = evaluate(&sources.tsdb, limits.timeout, Arc::new(work)).await?;
     Ok(data(answer, end, limit))
 }
 
@@ -78,25 +89,53 @@ pub(super) fn at_place(text: &str, error: &ParseError) -> String {
     format!("{line}:{column}: parse error: {}", error.message)
 }
 
-async fn evaluate(
-    timeout: Duration,
-    work: impl FnOnce() -> Result<Answer, EvalError> + Send + 'static,
-) -> Result<Answer, ApiError> {
+type Work = Arc<dyn Fn(&Tsdb) -> Result<Answer, EvalError> + Send + Sync>;
+
+/// Evaluates; if that took samples which memory does not hold, reads them and evaluates again.
+async fn evaluate(tsdb: &Tsdb, timeout: Duration, work: Work) -> Result<Answer, ApiError> {
     let timed_out = || ApiError::Timeout(EvalError::Timeout(timeout).to_string());
     let slot = tokio::time::timeout(timeout.std(), SLOTS.acquire()).await.map_err(|_| timed_out())?;
-    // The evaluator keeps to its own time-out; this one does not wait for ever should it fail to. The slot is given
-    // back early then, which is the lesser evil.
-    let running = tokio::time::timeout(timeout.std() * 2, tokio::task::spawn_blocking(work));
-    let result = running.await.map_err(|_| timed_out())?;
+    let tsdb = tsdb.with_history();
+    let mut rounds = 0;
+    let result = loop {
+        let result = evaluate_once(&tsdb, timeout, Arc::clone(&work)).await?;
+        let fetched = match tokio::time::timeout(timeout.std(), tsdb.fetch()).await {
+            Ok(fetched) => fetched,
+            Err(_) => return Err(timed_out()),
+        };
+        match fetched {
+            // What a query asks for can depend on what it found, but not often.
+            Ok(true) if rounds < MOST_ROUNDS && !matches!(result, Err(EvalError::Timeout(_))) => rounds += 1,
+            Ok(_) => break result,
+            Err(FetchError::TooMuch) => return Err(ApiError::Execution(FetchError::TooMuch.to_string())),
+            Err(error) => {
+                break result.map(|mut answer| {
+                    answer.warnings.push(error.to_string());
+                    answer
+                });
+            }
+        }
+    };
     drop(slot);
     match result {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(EvalError::Timeout(_))) => Err(timed_out()),
-        Ok(Err(error @ (EvalError::Execution(_) | EvalError::Limit(_)))) => Err(ApiError::Execution(error.to_string())),
-        Err(error) => {
+        Ok(answer) => Ok(answer),
+        Err(EvalError::Timeout(_)) => Err(timed_out()),
+        Err(error) => Err(ApiError::Execution(error.to_string())),
+    }
+}
+
+async fn evaluate_once(tsdb: &Tsdb, timeout: Duration, work: Work) -> Result<Result<Answer, EvalError>, ApiError> {
+    let tsdb = tsdb.clone();
+    // The evaluator keeps to its own time-out; this one does not wait for ever should it fail to. The slot is given
+    // back early then, which is the lesser evil.
+    let running = tokio::time::timeout(timeout.std() * 2, tokio::task::spawn_blocking(move || work(&tsdb)));
+    match running.await {
+        Ok(Ok(result)) => Ok(result),
+        Ok(Err(error)) => {
             tracing::error!(%error, "a query ended in a panic");
             Err(ApiError::Internal("unexpected error during evaluation".into()))
         }
+        Err(_) => Err(ApiError::Timeout(EvalError::Timeout(timeout).to_string())),
     }
 }
 

@@ -7,11 +7,11 @@ use axum::extract::State;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::model::{Labels, Matcher, Timestamp};
+use crate::model::{Labels, Matcher, Timestamp, number};
 use crate::rules::{AlertView, GroupView, RuleKind, RuleView};
 
 use super::super::Sources;
-use super::{ApiError, Data, Params, json as text, series};
+use super::{ApiError, Data, Params, series};
 
 pub(in crate::web) async fn alerts(State(sources): State<Arc<Sources>>) -> Result<Data, ApiError> {
     let groups = sources.view.rule_groups();
@@ -169,7 +169,7 @@ fn alert(alert: &AlertView) -> Value {
     if let Some(since) = alert.keep_firing_since {
         object["keepFiringSince"] = since.rfc3339().into();
     }
-    object["value"] = text::exponent_number(alert.value).into();
+    object["value"] = number::with_exponent(alert.value).into();
     object
 }
 

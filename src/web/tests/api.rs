@@ -24,6 +24,11 @@ async fn wrong_parameters_are_bad_data_in_the_words_of_prometheus() {
             r#"invalid parameter "end": end timestamp must not be before start time"#,
         ),
         (
+            "/api/v1/query_range?query=up%5B5m%5D&start=1&end=2&step=1",
+            "invalid parameter \"query\": invalid expression type \"range vector\" for range query, \
+             must be Scalar or instant Vector",
+        ),
+        (
             "/api/v1/query_range?query=up&start=1&end=2&step=0",
             "invalid parameter \"step\": zero or negative query resolution step widths are not accepted. \
              Try a positive integer",

@@ -49,6 +49,57 @@ fn modifier() -> impl Strategy<Value = &'static str> {
     ])
 }
 
+/// Pieces of queries, whole and broken.
+fn token() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "a",
+        "sum",
+        "by",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        "5m",
+        "1",
+        ":",
+        ",",
+        "=",
+        "=~",
+        "\"x\"",
+        "-",
+        "+",
+        "^",
+        "or",
+        "on",
+        "offset",
+        "@",
+        "start",
+        "group_left",
+        "bool",
+        "rate",
+        "topk",
+        "fill",
+        "'",
+        "`",
+        "0x",
+        "1e",
+        "#",
+        "\n",
+        "\\",
+        "\u{e9}",
+        "{{",
+        "",
+        " ",
+        "*",
+        "Inf",
+        "@ 5",
+        "[1m]",
+        "[1m:]",
+    ])
+}
+
 /// Well-typed instant vector expressions.
 fn vector() -> impl Strategy<Value = String> {
     let leaf = (selector(), shift()).prop_map(|(selector, shift)| format!("{selector}{shift}"));
@@ -97,7 +148,7 @@ fn query() -> impl Strategy<Value = String> {
 
 /// Series with gaps, staleness markers, NaN and resets, one sample every 15s for ten minutes.
 fn store() -> Tsdb {
-    let settings = Settings { retention: Duration::from_secs(86_400), max_series: 100 };
+    let settings = Settings { retention: Duration::from_secs(86_400), max_series: 100, ..Settings::default() };
     let tsdb = Tsdb::new(&settings, &Registry::new());
     for step in 0..40_u32 {
         let value = |seed: u32| match (step * 7 + seed * 13) % 23 {
@@ -154,6 +205,23 @@ proptest! {
         let again = promql::parse(&printed).map_err(|error| TestCaseError::fail(format!("{printed}: {error}")))?;
         prop_assert_eq!(&again, &expr, "{}", printed);
         prop_assert_eq!(again.to_string(), printed);
+        let broken = format!("{expr:#}");
+        prop_assert_eq!(promql::parse(&broken).ok(), Some(expr), "{}", broken);
+    }
+
+    #[test]
+    fn what_is_left_of_a_damaged_query_prints_and_reads_back_too(
+        text in query(), cut in any::<(prop::sample::Index, prop::sample::Index)>(), token in token()
+    ) {
+        let chars: Vec<char> = text.chars().collect();
+        let (a, b) = (cut.0.index(chars.len() + 1), cut.1.index(chars.len() + 1));
+        let (start, end) = (a.min(b), a.max(b).min(a.min(b) + 4));
+        let damaged: String = chars[..start].iter().collect::<String>() + token + &chars[end..].iter().collect::<String>();
+        if let Ok(expr) = promql::parse(&damaged) {
+            let printed = expr.to_string();
+            prop_assert_eq!(promql::parse(&printed).ok(), Some(expr.clone()), "{} from {}", printed, damaged);
+            let _ = promql::instant(&expr, &store(), Timestamp::from_millis(300_000), &limits());
+        }
     }
 
     #[test]
@@ -194,10 +262,7 @@ proptest! {
     }
 
     #[test]
-    fn no_order_of_tokens_makes_the_parser_panic(tokens in prop::collection::vec(prop::sample::select(vec![
-        "a", "sum", "by", "(", ")", "[", "]", "{", "}", "5m", "1", ":", ",", "=", "=~", "\"x\"", "-", "+", "^", "or", "on", "offset",
-        "@", "start", "group_left", "bool", "rate", "topk", "fill", "'", "`", "0x", "1e", "#", "\n", "\\", "\u{e9}", "{{",
-    ]), 0..30)) {
+    fn no_order_of_tokens_makes_the_parser_panic(tokens in prop::collection::vec(token(), 0..30)) {
         let text = tokens.join(" ");
         if let Err(error) = promql::parse(&text) {
             prop_assert!(error.span.start <= error.span.end && error.span.end <= text.len(), "{:?} in {:?}", error, text);
