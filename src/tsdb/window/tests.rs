@@ -85,7 +85,7 @@ fn an_hour_of_a_counter_that_never_fell_is_told_by_its_ends() {
 
 #[test]
 fn ten_minutes_of_every_series_are_never_packed() {
-    let mut steps = vec![(5_000, 1.0); 119];
+    let mut steps = vec![(5_000, 1.0); 120];
     for _ in 0..60 {
         let (tsdb, end) = store(&steps);
         tsdb.scan(&[], at(end - 595_000), at(end), |window| {
