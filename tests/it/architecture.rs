@@ -76,7 +76,8 @@ fn root() -> PathBuf {
 
 /// Every Rust file of the workspace that is ours, with its path below the root.
 fn files() -> Vec<(String, String)> {
-    let mut folders = vec![root().join("src"), root().join("reference"), root().join("tests"), root().join("examples")];
+    let mut folders: Vec<PathBuf> =
+        ["src", "reference", "tests", "examples", "benches"].iter().map(|folder| root().join(folder)).collect();
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
