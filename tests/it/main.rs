@@ -3,6 +3,8 @@
 
 /// The import table, the size limits and the headers hold in every file.
 mod architecture;
+/// Samples survive `kill -9`.
+mod history;
 /// A throwaway Postgres cluster with the service's tables, for the suites that need one.
 mod postgres;
 /// Whatever a deployment does, the probes tell processed from not processed.
