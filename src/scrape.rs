@@ -11,25 +11,20 @@ use std::time::Duration as StdDuration;
 use prometheus::Gauge;
 use serde::Deserialize;
 
-use crate::metrics::{Definition, Family, Kind, Point, Registry, flatten, flatten_values};
+use crate::metrics::{Definition, Family, Point, Registry, flatten, flatten_values};
 use crate::model::{Duration, Labels, Problem, STALE_MARKER, Stopwatch, Timestamp};
 use crate::tsdb::Tsdb;
 
 /// How long it took.
-pub static DURATION: Definition = Definition {
-    name: "memsentry_scrape_duration_seconds",
-    help: "Time that the last scrape of the own registry into the time series store took.",
-    kind: Kind::Gauge,
-    labels: &[],
-};
+pub static DURATION: Definition = Definition::gauge(
+    "memsentry_scrape_duration_seconds",
+    "Time that the last scrape of the own registry into the time series store took.",
+    &[],
+);
 
 /// How much it found.
-pub static SAMPLES: Definition = Definition {
-    name: "memsentry_scrape_samples",
-    help: "Samples that the last scrape of the own registry found.",
-    kind: Kind::Gauge,
-    labels: &[],
-};
+pub static SAMPLES: Definition =
+    Definition::gauge("memsentry_scrape_samples", "Samples that the last scrape of the own registry found.", &[]);
 
 /// Every metric of this module.
 pub static DEFINITIONS: &[&Definition] = &[&DURATION, &SAMPLES];
@@ -167,16 +162,9 @@ mod tests {
     use crate::model::{Matcher, is_stale};
     use crate::tsdb::Settings;
 
-    static DEPTH: Definition =
-        Definition { name: "chat_memory_test_depth", help: "Depth.", kind: Kind::Gauge, labels: &["target"] };
-    static RUNS: Definition =
-        Definition { name: "memsentry_test_runs_total", help: "Runs.", kind: Kind::Counter, labels: &[] };
-    static TOOK: Definition = Definition {
-        name: "memsentry_test_seconds",
-        help: "Took.",
-        kind: Kind::Histogram(buckets::INTERNAL),
-        labels: &[],
-    };
+    static DEPTH: Definition = Definition::gauge("chat_memory_test_depth", "Depth.", &["target"]);
+    static RUNS: Definition = Definition::counter("memsentry_test_runs_total", "Runs.", &[]);
+    static TOOK: Definition = Definition::histogram("memsentry_test_seconds", "Took.", &[], buckets::INTERNAL);
     const NONE: &[&str] = &[];
 
     fn at(seconds: i64) -> Timestamp {

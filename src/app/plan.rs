@@ -10,6 +10,7 @@ use crate::model::{Clock, Problem};
 use crate::notify;
 use crate::rules::RuleSet;
 use crate::runbooks::Runbooks;
+use crate::yaml::Document;
 
 /// A configuration with what its files hold; nothing can fail any more when it is put into force.
 pub struct Plan {
@@ -39,9 +40,13 @@ impl Plan {
         let mut wrong = |found: Vec<Problem>| problems.extend(found);
 
         let external_url = config.external_url();
-        let rules = RuleSet::load(&config.rules, &folder, &external_url, registry).map_err(&mut wrong).ok();
-        let runbooks = Runbooks::load(config.runbooks.dir.as_deref()).map_err(&mut wrong).ok().map(Arc::new);
-        let runbooks = runbooks.unwrap_or_default();
+        let located = |found, section| located(found, section, &document, &folder);
+        let rules = RuleSet::load(&config.rules, &folder, &external_url, registry)
+            .map_err(|found| wrong(located(found, "")))
+            .ok();
+        let runbooks =
+            Runbooks::load(config.runbooks.dir.as_deref()).map_err(|found| wrong(located(found, "runbooks"))).ok();
+        let runbooks = runbooks.map(Arc::new).unwrap_or_default();
         let notify = notify::Prepared::new(&config.notify(), &external_url, Arc::clone(&runbooks))
             .map_err(|found| wrong(document.placed(found)))
             .ok();
@@ -61,4 +66,15 @@ impl Plan {
             _ => Err(problems),
         }
     }
+}
+
+/// Problems of files that a section of the configuration names: those about the naming get their place in the
+/// configuration, those inside a file that file's path as the user can open it.
+fn located(found: Vec<Problem>, section: &str, document: &Document, folder: &Path) -> Vec<Problem> {
+    let (naming, mut inside): (Vec<_>, Vec<_>) = found.into_iter().partition(|problem| problem.file.is_empty());
+    for problem in &mut inside {
+        problem.file = folder.join(&problem.file).display().to_string();
+    }
+    let naming = naming.into_iter().map(|problem| problem.below(section)).collect();
+    document.placed(naming).into_iter().chain(inside).collect()
 }

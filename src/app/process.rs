@@ -2,43 +2,21 @@
 
 use std::fs;
 
-use crate::metrics::{Definition, Kind, Registry, Snapshot};
+use crate::metrics::{Definition, Registry, Snapshot};
 use crate::model::Timestamp;
 
 /// Clock ticks a second in `/proc`; fixed at 100 in every Linux that Rust runs on.
 const TICKS: f64 = 100.0;
 const PAGE: f64 = 4096.0;
 
-static BUILD_INFO: Definition = Definition {
-    name: "memsentry_build_info",
-    help: "1, with memsentry's version as label.",
-    kind: Kind::Gauge,
-    labels: &["version"],
-};
-static START: Definition = Definition {
-    name: "memsentry_start_timestamp_seconds",
-    help: "When memsentry started, in seconds since the epoch.",
-    kind: Kind::Gauge,
-    labels: &[],
-};
-static MEMORY: Definition = Definition {
-    name: "memsentry_resident_memory_bytes",
-    help: "Memory that memsentry holds.",
-    kind: Kind::Gauge,
-    labels: &[],
-};
-static PROCESSOR: Definition = Definition {
-    name: "memsentry_cpu_seconds_total",
-    help: "Processor time that memsentry used.",
-    kind: Kind::Counter,
-    labels: &[],
-};
-static FILES: Definition = Definition {
-    name: "memsentry_open_fds",
-    help: "Files and sockets that memsentry has open.",
-    kind: Kind::Gauge,
-    labels: &[],
-};
+static BUILD_INFO: Definition =
+    Definition::gauge("memsentry_build_info", "1, with memsentry's version as label.", &["version"]);
+static START: Definition =
+    Definition::gauge("memsentry_start_timestamp_seconds", "When memsentry started, in seconds since the epoch.", &[]);
+static MEMORY: Definition = Definition::gauge("memsentry_resident_memory_bytes", "Memory that memsentry holds.", &[]);
+static PROCESSOR: Definition =
+    Definition::counter("memsentry_cpu_seconds_total", "Processor time that memsentry used.", &[]);
+static FILES: Definition = Definition::gauge("memsentry_open_fds", "Files and sockets that memsentry has open.", &[]);
 
 /// The metrics of this file.
 pub static DEFINITIONS: &[&Definition] = &[&BUILD_INFO, &START, &MEMORY, &PROCESSOR, &FILES];

@@ -2,21 +2,19 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::metrics::{Definition, Gauge, Kind, Registry};
+use crate::metrics::{Definition, Gauge, Registry};
 use crate::model::{Problem, Timestamp};
 
-static SUCCESS: Definition = Definition {
-    name: "memsentry_config_reload_success",
-    help: "1 if the last load of the configuration succeeded, 0 if it was refused and the one before still runs.",
-    kind: Kind::Gauge,
-    labels: &[],
-};
-static SUCCESS_AT: Definition = Definition {
-    name: "memsentry_config_reload_success_timestamp_seconds",
-    help: "When the running configuration was loaded, in seconds since the epoch.",
-    kind: Kind::Gauge,
-    labels: &[],
-};
+static SUCCESS: Definition = Definition::gauge(
+    "memsentry_config_reload_success",
+    "1 if the last load of the configuration succeeded, 0 if it was refused and the one before still runs.",
+    &[],
+);
+static SUCCESS_AT: Definition = Definition::gauge(
+    "memsentry_config_reload_success_timestamp_seconds",
+    "When the running configuration was loaded, in seconds since the epoch.",
+    &[],
+);
 
 /// The metrics of this file.
 pub static DEFINITIONS: &[&Definition] = &[&SUCCESS, &SUCCESS_AT];

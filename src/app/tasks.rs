@@ -10,16 +10,15 @@ use std::time::Duration as StdDuration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::metrics::{Counter, Definition, Kind, Registry};
+use crate::metrics::{Counter, Definition, Registry};
 use crate::model::task::{BoxFuture, Spawner, Task};
 
 /// Panics caught by supervision.
-pub static TASK_PANICS: Definition = Definition {
-    name: "memsentry_task_panics_total",
-    help: "Tasks inside memsentry that panicked and were caught.",
-    kind: Kind::Counter,
-    labels: &["task"],
-};
+pub static TASK_PANICS: Definition = Definition::counter(
+    "memsentry_task_panics_total",
+    "Tasks inside memsentry that panicked and were caught.",
+    &["task"],
+);
 
 /// Pause before a failed task starts again; doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: StdDuration = StdDuration::from_millis(100);

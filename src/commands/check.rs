@@ -2,19 +2,19 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgMatches, Args};
+use clap::Args;
 
 use crate::app::Plan;
 use crate::metrics::Registry;
 use crate::model::{Clock, Problem};
 
-use super::{Exit, Subcommand, arguments, output};
+use super::{Exit, Subcommand, output, with};
 
 pub(super) const COMMAND: Subcommand = Subcommand {
     name: "check",
     about: "Check the configuration, the rules with their templates, and the runbooks; dials nothing",
     arguments: Arguments::augment_args,
-    run,
+    run: |matches| with(matches, run),
 };
 
 #[derive(Debug, Args)]
@@ -27,11 +27,7 @@ struct Arguments {
     json: bool,
 }
 
-fn run(matches: &ArgMatches) -> Exit {
-    let arguments: Arguments = match arguments(matches) {
-        Ok(arguments) => arguments,
-        Err(exit) => return exit,
-    };
+fn run(arguments: Arguments) -> Exit {
     let (problems, fine) = match Plan::load(&arguments.config, &Registry::new(), &Clock::system()) {
         Ok(plan) => (Vec::new(), describe(&plan)),
         Err(problems) => (problems, String::new()),

@@ -1,16 +1,16 @@
 //! `memsentry metrics`: the reference of every metric, as `docs/metrics.md` has it.
 
-use clap::{ArgMatches, Args};
+use clap::Args;
 
 use crate::app::catalogue;
 
-use super::{Exit, Subcommand, arguments, output};
+use super::{Exit, Subcommand, output, with};
 
 pub(super) const COMMAND: Subcommand = Subcommand {
     name: "metrics",
     about: "Print the reference of every metric, in markdown",
     arguments: Arguments::augment_args,
-    run,
+    run: |matches| with(matches, run),
 };
 
 #[derive(Debug, Args)]
@@ -20,11 +20,7 @@ struct Arguments {
     json: bool,
 }
 
-fn run(matches: &ArgMatches) -> Exit {
-    let arguments: Arguments = match arguments(matches) {
-        Ok(arguments) => arguments,
-        Err(exit) => return exit,
-    };
+fn run(arguments: Arguments) -> Exit {
     if !arguments.json {
         output::data(catalogue::markdown().trim_end());
         return Exit::Fine;

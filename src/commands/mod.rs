@@ -72,12 +72,15 @@ pub fn dispatch(matches: &ArgMatches) -> Exit {
     chosen.unwrap_or(Exit::Input)
 }
 
-/// Parses the arguments of a subcommand that were declared by the same type.
-fn arguments<A: clap::FromArgMatches>(matches: &ArgMatches) -> Result<A, Exit> {
-    A::from_arg_matches(matches).map_err(|error| {
-        output::talk(&error.to_string());
-        Exit::Input
-    })
+/// Runs a subcommand with its arguments, which were declared by the same type.
+fn with<A: clap::FromArgMatches>(matches: &ArgMatches, run: fn(A) -> Exit) -> Exit {
+    match A::from_arg_matches(matches) {
+        Ok(arguments) => run(arguments),
+        Err(error) => {
+            output::talk(&error.to_string());
+            Exit::Input
+        }
+    }
 }
 
 #[cfg(test)]

@@ -33,7 +33,10 @@ pub(super) fn excerpt(problem: &Problem, text: &str) -> String {
     let line = text.get(start..).unwrap_or("").lines().next().unwrap_or("");
     let offset: usize = line.chars().take(place.column - 1).map(char::len_utf8).sum();
     let rest = line.get(offset..).unwrap_or("").trim_end();
-    let length = rest.split(" #").next().unwrap_or(rest).len().max(usize::from(!rest.is_empty()));
+    // Inside brackets a value ends where the next begins; elsewhere a comment may follow it.
+    let bracketed = line.get(..offset).is_some_and(|before| before.contains(['{', '[']));
+    let end = if bracketed { rest.find([',', ']', '}']) } else { rest.find(" #") };
+    let length = end.unwrap_or(rest.len()).max(usize::from(!rest.is_empty()));
     let title = if problem.path.is_empty() {
         problem.message.clone()
     } else {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration as StdDuration;
 
-use clap::{ArgMatches, Args};
+use clap::Args;
 
 use crate::app::Plan;
 use crate::metrics::Registry;
@@ -11,13 +11,13 @@ use crate::model::{Clock, Problem};
 use crate::probes::{self, Outcome};
 use crate::queue::Database;
 
-use super::{Exit, Subcommand, arguments, output};
+use super::{Exit, Subcommand, output, with};
 
 pub(super) const COMMAND: Subcommand = Subcommand {
     name: "probe",
     about: "Run one probe once and show its steps",
     arguments: Arguments::augment_args,
-    run,
+    run: |matches| with(matches, run),
 };
 
 /// Characters of the longest bar.
@@ -38,11 +38,7 @@ struct Arguments {
     json: bool,
 }
 
-fn run(matches: &ArgMatches) -> Exit {
-    let arguments: Arguments = match arguments(matches) {
-        Ok(arguments) => arguments,
-        Err(exit) => return exit,
-    };
+fn run(arguments: Arguments) -> Exit {
     let (registry, clock) = (Registry::new(), Clock::system());
     let plan = match Plan::load(&arguments.config, &registry, &clock) {
         Ok(plan) => plan,
@@ -119,7 +115,9 @@ fn show(outcome: &Outcome, json: bool) {
                     "  {} {} · {status} · request id {}",
                     record.method, record.path, record.request_id
                 ));
-                output::data(&format!("  {}", record.body_excerpt));
+                if !record.body_excerpt.is_empty() {
+                    output::data(&format!("  {}", record.body_excerpt));
+                }
             }
         }
     }

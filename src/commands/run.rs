@@ -2,17 +2,21 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgMatches, Args};
+use clap::Args;
 
 use crate::app::{Daemon, Plan};
 use crate::config::LogFormat;
 use crate::metrics::Registry;
 use crate::model::Clock;
 
-use super::{Exit, Subcommand, arguments, logging, output};
+use super::{Exit, Subcommand, logging, output, with};
 
-pub(super) const COMMAND: Subcommand =
-    Subcommand { name: "run", about: "Run the daemon", arguments: Arguments::augment_args, run };
+pub(super) const COMMAND: Subcommand = Subcommand {
+    name: "run",
+    about: "Run the daemon",
+    arguments: Arguments::augment_args,
+    run: |matches| with(matches, run),
+};
 
 #[derive(Debug, Args)]
 struct Arguments {
@@ -24,11 +28,7 @@ struct Arguments {
     log_format: Option<String>,
 }
 
-fn run(matches: &ArgMatches) -> Exit {
-    let arguments: Arguments = match arguments(matches) {
-        Ok(arguments) => arguments,
-        Err(exit) => return exit,
-    };
+fn run(arguments: Arguments) -> Exit {
     let registry = Registry::new();
     let plan = match Plan::load(&arguments.config, &registry, &Clock::system()) {
         Ok(plan) => plan,

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::model::Problem;
-use crate::yaml::Document;
+use crate::yaml::{Decoded, Document};
 use crate::{memory_api, notify, probes, queue, rules, runbooks, scrape, store, tsdb, web};
 
 /// A whole configuration file.
@@ -135,6 +135,7 @@ impl Config {
                 *file = folder.join(&file);
             }
         }
+        self.receivers.iter_mut().for_each(|receiver| receiver.resolve_paths(folder));
         if let Some(dir) = &mut self.runbooks.dir {
             *dir = folder.join(&dir);
         }
@@ -204,8 +205,68 @@ pub fn load(path: &Path) -> Result<Loaded, Vec<Problem>> {
 /// Every mistake, with file, line and column.
 pub fn parse(name: &str, text: &str, folder: &Path) -> Result<(Config, Document), Vec<Problem>> {
     let document = Document::parse(name, text)?;
-    let mut config: Config = document.decode_with(&|source| env::secret(source, folder))?;
-    config.resolve_paths(folder);
-    let problems = config.problems();
-    if problems.is_empty() { Ok((config, document)) } else { Err(document.placed(problems)) }
+    let mut decoded = document.decode_partly::<Config>(&|source| env::secret(source, folder));
+    let mut problems = std::mem::take(&mut decoded.problems);
+    if let Some(config) = &mut decoded.value {
+        config.resolve_paths(folder);
+    }
+    let wrong = decoded.value.as_ref().map(Config::problems).unwrap_or_default();
+    problems.extend(wrong.into_iter().filter(|problem| can_be_believed(&problem.path, &decoded)));
+    match decoded.value {
+        Some(config) if problems.is_empty() => Ok((config, document)),
+        _ => Err(document.placed(problems)),
+    }
+}
+
+/// Whether a check that failed at `path` failed for a reason of its own, not because of what was left out.
+fn can_be_believed(path: &str, decoded: &Decoded<Config>) -> bool {
+    let missed_names = (path.starts_with("probes") && decoded.has_gaps("targets"))
+        || (path.starts_with("route") && decoded.has_gaps("receivers"))
+        || (path == "targets" && decoded.has_gaps("targets"));
+    decoded.is_numbered_right(path) && !decoded.is_beside_a_gap(path) && !missed_names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relative_paths_start_at_the_folder_of_the_configuration() {
+        let text = "\
+targets:
+  - {name: a, service: {url: 'https://a', login: {email: a@b, password_file: pw}, ca_file: ca.pem}}
+runbooks: {dir: books}
+store: {path: state/m.db}
+receivers:
+  - name: oncall
+    webhook_configs: [{url: 'https://a', http_config: {tls_config: {ca_file: ca.pem}}}]
+    email_configs: [{to: a@b, from: a@b, smarthost: 'a:25', tls_config: {ca_file: /abs/ca.pem}}]
+";
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("pw"), "secret").expect("written");
+        let (config, _) = parse("m.yaml", text, folder.path()).expect("a good configuration");
+        let below = |path: &str| Some(folder.path().join(path));
+        let oncall = &config.receivers[0];
+        let webhook = oncall.webhook_configs[0].http_config.tls_config.as_ref();
+        assert_eq!(config.targets[0].service.ca_file, below("ca.pem"));
+        assert_eq!(config.runbooks.dir, below("books"));
+        assert_eq!(config.store.path, below("state/m.db"));
+        assert_eq!(webhook.and_then(|tls| tls.ca_file.clone()), below("ca.pem"));
+        assert_eq!(oncall.email_configs[0].tls_config.ca_file, Some("/abs/ca.pem".into()));
+    }
+
+    #[test]
+    fn what_depends_on_a_part_that_was_left_out_is_not_told_as_well() {
+        let text = "\
+targets:
+  - {name: 7up!, service: {url: nowhere}}
+  - {name: b, service: {url: 'https://b', timeout: soon}}
+probes:
+  - {kind: health, targets: [b], interval: 15s, timeout: 20s}
+";
+        let problems = parse("m.yaml", text, Path::new("")).expect_err("mistakes");
+        let paths: Vec<&str> = problems.iter().map(|problem| problem.path.as_str()).collect();
+        assert!(paths.contains(&"targets[1].service.timeout"), "{paths:?}");
+        assert!(!paths.iter().any(|path| path.contains("probes[0].targets")), "{paths:?}");
+    }
 }

@@ -9,45 +9,42 @@ use std::collections::BTreeSet;
 use prometheus::Histogram as HistogramSeries;
 use prometheus::core::Collector;
 
-use crate::metrics::{Definition, Kind, Registry, buckets};
+use crate::metrics::{Definition, Registry, buckets};
 
 use super::{ExchangeRecord, FailureReason};
 
 /// Requests sent.
-pub static REQUESTS: Definition = Definition {
-    name: "chat_memory_requests_total",
-    help: "Requests that memsentry sent to the service.",
-    kind: Kind::Counter,
-    labels: &["target", "route"],
-};
+pub static REQUESTS: Definition = Definition::counter(
+    "chat_memory_requests_total",
+    "Requests that memsentry sent to the service.",
+    &["target", "route"],
+);
 /// Requests that failed.
-pub static REQUEST_FAILURES: Definition = Definition {
-    name: "chat_memory_request_failures_total",
-    help: "Requests that memsentry sent and that brought no usable answer. A 401 that a fresh token repaired is left out.",
-    kind: Kind::Counter,
-    labels: &["target", "route", "reason"],
-};
+pub static REQUEST_FAILURES: Definition = Definition::counter(
+    "chat_memory_request_failures_total",
+    "Requests that memsentry sent and that brought no usable answer. A 401 that a fresh token repaired is left out.",
+    &["target", "route", "reason"],
+);
 /// Time of whole requests.
-pub static REQUEST_DURATION: Definition = Definition {
-    name: "chat_memory_request_duration_seconds",
-    help: "Time of requests answered with 2xx, connecting included, and of requests that timed out.",
-    kind: Kind::Histogram(buckets::REQUEST),
-    labels: &["target", "route"],
-};
+pub static REQUEST_DURATION: Definition = Definition::histogram(
+    "chat_memory_request_duration_seconds",
+    "Time of requests answered with 2xx, connecting included, and of requests that timed out.",
+    &["target", "route"],
+    buckets::REQUEST,
+);
 /// Time of each phase.
-pub static PHASE_DURATION: Definition = Definition {
-    name: "chat_memory_request_phase_duration_seconds",
-    help: "Time of each phase of a request; dns, connect and tls only where a new connection was made.",
-    kind: Kind::Histogram(buckets::REQUEST),
-    labels: &["target", "phase"],
-};
+pub static PHASE_DURATION: Definition = Definition::histogram(
+    "chat_memory_request_phase_duration_seconds",
+    "Time of each phase of a request; dns, connect and tls only where a new connection was made.",
+    &["target", "phase"],
+    buckets::REQUEST,
+);
 /// What the service says is left of its rate limit.
-pub static RATE_LIMIT_REMAINING: Definition = Definition {
-    name: "chat_memory_rate_limit_remaining",
-    help: "Requests that the service said it would still accept from memsentry's user (X-RateLimit-Remaining), last seen.",
-    kind: Kind::Gauge,
-    labels: &["target"],
-};
+pub static RATE_LIMIT_REMAINING: Definition = Definition::gauge(
+    "chat_memory_rate_limit_remaining",
+    "Requests that the service said it would still accept from memsentry's user (X-RateLimit-Remaining), last seen.",
+    &["target"],
+);
 
 /// Every metric of this module.
 pub static DEFINITIONS: &[&Definition] =

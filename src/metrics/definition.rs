@@ -36,6 +36,31 @@ pub struct Definition {
     pub labels: &'static [&'static str],
 }
 
+impl Definition {
+    /// A value that only grows.
+    #[must_use]
+    pub const fn counter(name: &'static str, help: &'static str, labels: &'static [&'static str]) -> Self {
+        Self { name, help, kind: Kind::Counter, labels }
+    }
+
+    /// A value that goes up and down.
+    #[must_use]
+    pub const fn gauge(name: &'static str, help: &'static str, labels: &'static [&'static str]) -> Self {
+        Self { name, help, kind: Kind::Gauge, labels }
+    }
+
+    /// Observations counted into `bounds`.
+    #[must_use]
+    pub const fn histogram(
+        name: &'static str,
+        help: &'static str,
+        labels: &'static [&'static str],
+        bounds: &'static [f64],
+    ) -> Self {
+        Self { name, help, kind: Kind::Histogram(bounds), labels }
+    }
+}
+
 /// Histogram bounds, in seconds. Each set has bounds at the promised figures it is used for.
 pub mod buckets {
     /// Single requests: bounds at 0.1 (retrieval promise) and 0.2 (retrieval alert).

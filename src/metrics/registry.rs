@@ -190,10 +190,8 @@ impl Drop for Snapshot {
 mod tests {
     use super::*;
 
-    const RUNS: Definition =
-        Definition { name: "memsentry_test_runs_total", help: "Runs.", kind: Kind::Counter, labels: &["kind"] };
-    const DEPTH: Definition =
-        Definition { name: "chat_memory_test_depth", help: "Depth.", kind: Kind::Gauge, labels: &["target"] };
+    const RUNS: Definition = Definition::counter("memsentry_test_runs_total", "Runs.", &["kind"]);
+    const DEPTH: Definition = Definition::gauge("chat_memory_test_depth", "Depth.", &["target"]);
     static RUNS_DEF: Definition = RUNS;
     static DEPTH_DEF: Definition = DEPTH;
 

@@ -52,10 +52,6 @@ struct Open {
 }
 
 impl Undecided {
-    pub fn clear(&mut self) {
-        self.open.clear();
-    }
-
     fn add(&mut self, open: Open) -> u64 {
         self.open.retain(|_, other| other.group != open.group);
         self.next += 1;
@@ -113,7 +109,7 @@ impl Dispatcher {
     /// [`Dispatcher::committed`].
     pub fn decide(&mut self, at: Timestamp) -> Vec<Decision> {
         // Nothing is told after a restart before the rules were heard: what would inhibit may not be known yet.
-        if self.settles_at.is_some_and(|settles| at < settles) {
+        if self.unheard {
             return Vec::new();
         }
         self.follow_clock(at);
@@ -226,8 +222,11 @@ impl Dispatcher {
         // A repeat that was due and not told waits for the next regular look.
         group.repeat_at = repeat_at.filter(|repeat| open.at < *repeat);
         if group.members.is_empty() {
-            for notifier in notifiers {
-                self.log.remove(&open.group.log_key(&notifier.name));
+            // What a notifier believes to fire stays known: after a crash its alert may come back, or its end.
+            for key in notifiers.iter().map(|notifier| open.group.log_key(&notifier.name)) {
+                if self.log.get(&key).is_some_and(|entry| entry.firing.is_empty()) {
+                    self.log.remove(&key);
+                }
             }
             let id = open.group.clone();
             self.drop_group(&id);

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::model::{Alert, AlertStatus, Fingerprint, Timestamp};
 use crate::store::{Document, NotificationLogRow};
 
-use super::alerts::{Alerts, GRACE};
+use super::alerts::Alerts;
 use super::decide::Undecided;
 use super::dedup::Entry;
 use super::group::{Group, GroupId};
@@ -29,8 +29,9 @@ pub struct Dispatcher {
     pub(super) log: HashMap<String, Entry>,
     pub(super) undecided: Undecided,
     dirty_groups: BTreeSet<GroupId>,
-    /// After a restart nothing is told before the rules were heard, or this time.
-    pub(super) settles_at: Option<Timestamp>,
+    /// Restored, and the rules were not heard since: nothing is told yet, not even an end, because what else fires
+    /// is not known.
+    pub(super) unheard: bool,
     refused: u64,
 }
 
@@ -78,7 +79,7 @@ impl Dispatcher {
             log: HashMap::new(),
             undecided: Undecided::default(),
             dirty_groups: BTreeSet::new(),
-            settles_at: None,
+            unheard: false,
             refused: 0,
         }
     }
@@ -115,7 +116,7 @@ impl Dispatcher {
                 None => restored.unreadable += 1,
             }
         }
-        self.settles_at = Some(at + GRACE);
+        self.unheard = true;
         let empty: Vec<GroupId> =
             self.groups.iter().filter(|(_, group)| group.members.is_empty()).map(|(id, _)| id.clone()).collect();
         empty.iter().for_each(|id| self.drop_group(id));
@@ -125,7 +126,7 @@ impl Dispatcher {
     /// Takes in one round of reports: alerts that fire, and alerts that are over. An empty round still says
     /// that the rules are alive.
     pub fn observe(&mut self, reports: &[Alert], at: Timestamp) {
-        self.settles_at = None;
+        self.unheard = false;
         self.alerts.seen(at);
         for report in reports {
             let id = report.fingerprint();
@@ -199,10 +200,10 @@ impl Dispatcher {
     }
 
     /// Goes over to a new plan. Groups, their times and what was told stay. A group whose route now tells
-    /// somebody else lives on only to tell what is over.
+    /// somebody else lives on only to tell what is over. What is being committed meanwhile was told under the old plan
+    /// and stays told.
     pub fn reconfigure(&mut self, plan: Plan, at: Timestamp) {
         self.plan = plan;
-        self.undecided.clear();
         let gone: Vec<GroupId> =
             self.groups.keys().filter(|id| self.plan.receiver(&id.receiver).is_none()).cloned().collect();
         gone.iter().for_each(|id| self.drop_group(id));
@@ -238,11 +239,10 @@ impl Dispatcher {
         }
     }
 
-    /// When [`Dispatcher::decide`] has something to do next; may lie in the past.
+    /// When [`Dispatcher::decide`] has something to do next; may lie in the past. Nothing before the rules were heard.
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {
-        let due = self.groups.values().map(Group::due_at).min()?;
-        Some(self.settles_at.map_or(due, |settles| due.max(settles)))
+        if self.unheard { None } else { self.groups.values().map(Group::due_at).min() }
     }
 
     /// Lets a group go with its members.

@@ -1,64 +1,55 @@
 //! What is measured about telling people.
 
-use crate::metrics::{Counter, Definition, Gauge, Histogram, Kind, Registry, buckets};
+use crate::metrics::{Counter, Definition, Gauge, Histogram, Registry, buckets};
 
 use super::notifiers::FailureReason;
 
 /// Attempts.
-pub static ATTEMPTS: Definition = Definition {
-    name: "memsentry_notifications_total",
-    help: "Attempts to deliver a notification.",
-    kind: Kind::Counter,
-    labels: &["receiver", "notifier"],
-};
+pub static ATTEMPTS: Definition = Definition::counter(
+    "memsentry_notifications_total",
+    "Attempts to deliver a notification.",
+    &["receiver", "notifier"],
+);
 
 /// Failed attempts.
-pub static FAILURES: Definition = Definition {
-    name: "memsentry_notification_failures_total",
-    help: "Attempts to deliver a notification that failed, by reason.",
-    kind: Kind::Counter,
-    labels: &["receiver", "notifier", "reason"],
-};
+pub static FAILURES: Definition = Definition::counter(
+    "memsentry_notification_failures_total",
+    "Attempts to deliver a notification that failed, by reason.",
+    &["receiver", "notifier", "reason"],
+);
 
 /// Messages given up.
-pub static DROPPED: Definition = Definition {
-    name: "memsentry_notifications_dropped_total",
-    help: "Notifications given up for good: refused by the receiver, too old, or pushed out of a full outbox.",
-    kind: Kind::Counter,
-    labels: &["receiver", "notifier"],
-};
+pub static DROPPED: Definition = Definition::counter(
+    "memsentry_notifications_dropped_total",
+    "Notifications given up for good: refused by the receiver, too old, or pushed out of a full outbox.",
+    &["receiver", "notifier"],
+);
 
 /// Time of one attempt.
-pub static DURATION: Definition = Definition {
-    name: "memsentry_notification_duration_seconds",
-    help: "Time one attempt to deliver a notification took.",
-    kind: Kind::Histogram(buckets::REQUEST),
-    labels: &["notifier"],
-};
+pub static DURATION: Definition = Definition::histogram(
+    "memsentry_notification_duration_seconds",
+    "Time one attempt to deliver a notification took.",
+    &["notifier"],
+    buckets::REQUEST,
+);
 
 /// Messages waiting.
-pub static OUTBOX_ENTRIES: Definition = Definition {
-    name: "memsentry_outbox_entries",
-    help: "Notifications that wait for their receiver's answer.",
-    kind: Kind::Gauge,
-    labels: &[],
-};
+pub static OUTBOX_ENTRIES: Definition =
+    Definition::gauge("memsentry_outbox_entries", "Notifications that wait for their receiver's answer.", &[]);
 
 /// Age of the oldest.
-pub static OUTBOX_OLDEST: Definition = Definition {
-    name: "memsentry_outbox_oldest_age_seconds",
-    help: "Age of the oldest notification that waits, 0 if none does.",
-    kind: Kind::Gauge,
-    labels: &[],
-};
+pub static OUTBOX_OLDEST: Definition = Definition::gauge(
+    "memsentry_outbox_oldest_age_seconds",
+    "Age of the oldest notification that waits, 0 if none does.",
+    &[],
+);
 
 /// Alerts by state.
-pub static ALERTS: Definition = Definition {
-    name: "memsentry_alerts",
-    help: "Alerts the dispatcher knows, by state; resolved ones until they are told.",
-    kind: Kind::Gauge,
-    labels: &["state"],
-};
+pub static ALERTS: Definition = Definition::gauge(
+    "memsentry_alerts",
+    "Alerts the dispatcher knows, by state; resolved ones until they are told.",
+    &["state"],
+);
 
 /// Everything this module exposes.
 pub static DEFINITIONS: &[&Definition] =

@@ -26,6 +26,8 @@ use super::queue::{Address, Queue, Settled};
 
 /// Longest sleep, so that the age of what waits stays true in the metric and the store is asked again.
 const LONGEST_SLEEP: StdDuration = StdDuration::from_secs(5);
+/// Shortest time between two looks at what waits, which takes longer the more there is.
+const SHOWN_EVERY: StdDuration = StdDuration::from_secs(1);
 /// Longest attempt, whatever the notifier says about itself.
 const LONGEST_ATTEMPT: StdDuration = StdDuration::from_secs(330);
 /// Most answers that wait for the store.
@@ -151,6 +153,7 @@ impl Inner {
         lock(&self.queue).nothing_under_way();
         let mut under_way: FuturesUnordered<BoxFuture<()>> = FuturesUnordered::new();
         let mut with_store: FuturesUnordered<BoxFuture<()>> = FuturesUnordered::new();
+        let mut shown = None;
         self.load().await;
         loop {
             let now = self.clock.now();
@@ -161,7 +164,10 @@ impl Inner {
             if room == 0 && under_way.is_empty() {
                 self.settled.notify_one();
             }
-            self.show(now);
+            if shown.is_none_or(|last: Timestamp| now.since(last) >= SHOWN_EVERY || self.waits_nothing()) {
+                self.show(now);
+                shown = Some(now);
+            }
             let next = lock(&self.queue).next_due().filter(|_| room > 0);
             let sleep = next.map_or(LONGEST_SLEEP, |next| next.since(now).min(LONGEST_SLEEP));
             tokio::select! {
@@ -277,6 +283,10 @@ impl Inner {
                 return;
             }
         }
+    }
+
+    fn waits_nothing(&self) -> bool {
+        lock(&self.queue).is_empty()
     }
 
     fn show(&self, now: Timestamp) {

@@ -5,13 +5,17 @@
 //! its own lane. While a notifier fails, one message at a time is tried, at growing distances. Retries go on
 //! for a day. A full outbox gives up messages that a newer one about the same group follows, then the oldest.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration as StdDuration;
 
 use crate::model::Timestamp;
 use crate::store::OutboxRow;
 
 use super::notifiers::Retry;
+
+mod line;
+
+use line::Line;
 
 /// First distance between attempts; doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: StdDuration = StdDuration::from_secs(1);
@@ -23,7 +27,7 @@ pub(super) const TOO_OLD: StdDuration = StdDuration::from_secs(24 * 3600);
 /// Most attempts under way at one notifier.
 const AT_ONCE: usize = 4;
 /// Most messages that wait.
-pub(super) const MOST_WAITING: usize = 10_000;
+pub(super) const MOST_WAITING: usize = 50_000;
 /// Most bytes of messages that wait.
 pub(super) const MOST_BYTES: usize = 64 << 20;
 
@@ -36,24 +40,6 @@ pub(super) struct Queue {
     lines: BTreeMap<Address, Line>,
     bytes: usize,
     len: usize,
-}
-
-/// What waits for one notifier.
-#[derive(Debug, Default)]
-struct Line {
-    lanes: BTreeMap<String, VecDeque<Waiting>>,
-    /// Attempts under way.
-    under_way: usize,
-    /// Failures since the last success.
-    failures: u32,
-    /// Not before this time while it fails.
-    not_before: Option<Timestamp>,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    row: OutboxRow,
-    under_way: bool,
 }
 
 /// What became of an attempt.
@@ -69,17 +55,19 @@ pub(super) enum Settled {
     Dropped,
 }
 
+fn address(row: &OutboxRow) -> Address {
+    (row.receiver.clone(), row.notifier.clone())
+}
+
 impl Queue {
     /// Adds a message behind those of its group. Answers what had to be given up to keep within bounds.
     pub fn push(&mut self, row: OutboxRow) -> Vec<OutboxRow> {
-        let line = self.lines.entry((row.receiver.clone(), row.notifier.clone())).or_default();
-        let lane = line.lanes.entry(row.group_key.clone()).or_default();
-        if lane.iter().any(|waiting| waiting.row.id == row.id) {
+        let bytes = row.body.len();
+        if !self.lines.entry(address(&row)).or_default().push(row) {
             return Vec::new();
         }
-        self.bytes += row.body.len();
+        self.bytes += bytes;
         self.len += 1;
-        lane.push_back(Waiting { row, under_way: false });
         let mut given_up = Vec::new();
         while self.len > MOST_WAITING || (self.bytes > MOST_BYTES && self.len > 1) {
             match self.give_up_one() {
@@ -92,36 +80,20 @@ impl Queue {
 
     /// The oldest message that a newer one about its group follows; without such, the oldest of all.
     fn give_up_one(&mut self) -> Option<OutboxRow> {
-        let mut oldest: Option<(bool, Timestamp, Address, String, usize)> = None;
-        for (address, line) in &self.lines {
-            for (group, lane) in &line.lanes {
-                let Some((at, waiting)) = lane.iter().enumerate().find(|(_, waiting)| !waiting.under_way) else {
-                    continue;
-                };
-                let last = at + 1 == lane.len();
-                let candidate = (last, waiting.row.created_at);
-                if oldest.as_ref().is_none_or(|(last, created, ..)| candidate < (*last, *created)) {
-                    oldest = Some((last, waiting.row.created_at, address.clone(), group.clone(), at));
-                }
-            }
-        }
-        let (_, _, address, group, at) = oldest?;
-        self.take_out(&address, &group, at)
-    }
-
-    fn take_out(&mut self, address: &Address, group: &str, at: usize) -> Option<OutboxRow> {
-        let line = self.lines.get_mut(address)?;
-        let lane = line.lanes.get_mut(group)?;
-        let row = lane.remove(at)?.row;
-        if lane.is_empty() {
-            line.lanes.remove(group);
-        }
-        self.bytes = self.bytes.saturating_sub(row.body.len());
-        self.len -= 1;
+        let candidates = self.lines.iter().filter_map(|(address, line)| Some((line.dispensable()?, address)));
+        let ((_, _, group, at), address) = candidates.min()?;
+        let address = address.clone();
+        let row = self.lines.get_mut(&address)?.remove(&group, at)?;
+        self.forget(row.body.len());
         Some(row)
     }
 
-    /// Messages to attempt now; they count as under way until [`Queue::settle`] hears of them.
+    fn forget(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+        self.len = self.len.saturating_sub(1);
+    }
+
+    /// Messages to attempt now, at most `most`; they count as under way until [`Queue::settle`] hears of them.
     pub fn take_due(&mut self, at: Timestamp, most: usize) -> Vec<OutboxRow> {
         let mut due = Vec::new();
         for line in self.lines.values_mut() {
@@ -137,100 +109,38 @@ impl Queue {
 
     /// Takes in how an attempt ended: `Ok`, or what the failure says about trying again. `jitter` is in 0..1.
     pub fn settle(&mut self, row: &OutboxRow, result: Result<(), Retry>, at: Timestamp, jitter: f64) -> Settled {
-        let address = (row.receiver.clone(), row.notifier.clone());
-        let Some(line) = self.lines.get_mut(&address) else { return Settled::Dropped };
-        line.under_way = line.under_way.saturating_sub(1);
-        let retry = match result {
-            Ok(()) | Err(Retry::Never) => {
-                // It answered, so it is alive.
-                (line.failures, line.not_before) = (0, None);
-                None
-            }
-            Err(retry) => {
-                line.failures = line.failures.saturating_add(1);
-                let asked = if let Retry::After(wait) = retry { Some(wait) } else { None };
-                let all = asked.unwrap_or_else(|| pause(line.failures, jitter));
-                line.not_before = Some(at + all);
-                Some(asked.unwrap_or_default())
-            }
-        };
-        let position = line.lanes.get(&row.group_key).and_then(|lane| lane.iter().position(|w| w.row.id == row.id));
-        let Some(position) = position else { return Settled::Dropped };
+        let Some(line) = self.lines.get_mut(&address(row)) else { return Settled::Dropped };
         let attempts = row.attempts.saturating_add(1);
-        let settled = match (result, retry) {
-            (Err(_), Some(asked)) if at.since(row.created_at) < TOO_OLD => {
-                Settled::Postponed { attempts, next: at + asked.max(pause(attempts, jitter)) }
-            }
-            (Ok(()), _) => Settled::Delivered,
-            _ => Settled::Dropped,
-        };
-        if let Settled::Postponed { attempts, next } = settled {
-            let waiting = line.lanes.get_mut(&row.group_key).and_then(|lane| lane.get_mut(position));
-            if let Some(waiting) = waiting {
-                waiting.under_way = false;
-                (waiting.row.attempts, waiting.row.next_attempt_at) = (attempts, next);
+        if let Err(retry @ (Retry::Later | Retry::After(_))) = result {
+            line.failures = line.failures.saturating_add(1);
+            let asked = if let Retry::After(wait) = retry { Some(wait) } else { None };
+            line.not_before = Some(at + asked.unwrap_or_else(|| pause(line.failures, jitter)));
+            let next = at + asked.unwrap_or_default().max(pause(attempts, jitter));
+            if at.since(row.created_at) < TOO_OLD && line.postpone(row, attempts, next) {
+                return Settled::Postponed { attempts, next };
             }
         } else {
-            self.take_out(&address, &row.group_key, position);
+            // It answered, so it is alive.
+            (line.failures, line.not_before) = (0, None);
         }
-        settled
+        if let Some(bytes) = line.finish(row) {
+            self.forget(bytes);
+        }
+        if result.is_ok() { Settled::Delivered } else { Settled::Dropped }
     }
 
     /// After a crash of the worker nothing is under way any more.
     pub fn nothing_under_way(&mut self) {
-        for line in self.lines.values_mut() {
-            line.under_way = 0;
-            line.lanes.values_mut().flatten().for_each(|waiting| waiting.under_way = false);
-        }
+        self.lines.values_mut().for_each(Line::nothing_under_way);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
     /// How many wait, and since when the oldest does.
     pub fn standing(&self) -> (usize, Option<Timestamp>) {
-        let rows = self.lines.values().flat_map(|line| line.lanes.values().flatten());
-        (self.len, rows.map(|waiting| waiting.row.created_at).min())
-    }
-}
-
-impl Line {
-    /// How many may be tried at once, and from when.
-    fn room(&self) -> usize {
-        let most = if self.failures > 0 { 1 } else { AT_ONCE };
-        most.saturating_sub(self.under_way)
-    }
-
-    fn take_due(&mut self, at: Timestamp, most: usize) -> Vec<OutboxRow> {
-        let ahead = |time: Timestamp| at < time && time.since(at) < FURTHEST_AHEAD;
-        if self.not_before.is_some_and(ahead) {
-            return Vec::new();
-        }
-        let room = self.room().min(most);
-        let mut due: Vec<&mut Waiting> = self
-            .lanes
-            .values_mut()
-            .filter_map(|lane| lane.front_mut())
-            .filter(|waiting| !waiting.under_way && !ahead(waiting.row.next_attempt_at))
-            .collect();
-        // Those that were tried least come first, so that one bad message does not stand before the others.
-        due.sort_by_key(|waiting| (waiting.row.attempts, waiting.row.created_at));
-        let taken: Vec<OutboxRow> = due
-            .into_iter()
-            .take(room)
-            .map(|waiting| {
-                waiting.under_way = true;
-                waiting.row.clone()
-            })
-            .collect();
-        self.under_way += taken.len();
-        taken
-    }
-
-    fn next_due(&self) -> Option<Timestamp> {
-        if self.room() == 0 {
-            return None;
-        }
-        let heads = self.lanes.values().filter_map(VecDeque::front).filter(|waiting| !waiting.under_way);
-        let next = heads.map(|waiting| waiting.row.next_attempt_at).min()?;
-        Some(self.not_before.map_or(next, |earliest| next.max(earliest)))
+        (self.len, self.lines.values().filter_map(Line::oldest).min())
     }
 }
 

@@ -37,6 +37,8 @@ struct Sent {
     at: Timestamp,
     notifier: String,
     message: Notification,
+    /// What did fire when it was decided.
+    really: BTreeSet<String>,
 }
 
 impl Sent {
@@ -59,6 +61,8 @@ struct World {
     rules_run: bool,
     /// Whether the rule group of `z` has its turn.
     turn_of_z: bool,
+    /// What fired at the last decision.
+    really: BTreeSet<String>,
     sent: Vec<Sent>,
 }
 
@@ -100,6 +104,7 @@ impl World {
             resolved: BTreeMap::new(),
             rules_run: true,
             turn_of_z: false,
+            really: BTreeSet::new(),
             sent: Vec::new(),
         }
     }
@@ -140,10 +145,15 @@ impl World {
         }
     }
 
+    fn decide(&mut self) -> Vec<super::Decision> {
+        self.really = self.firing.keys().cloned().collect();
+        self.dispatcher.decide(self.now)
+    }
+
     /// Decides and commits all that is due.
     fn flush(&mut self) {
         self.save();
-        for decision in self.dispatcher.decide(self.now) {
+        for decision in self.decide() {
             self.commit(&decision);
             self.dispatcher.committed(&[decision.id]);
         }
@@ -158,7 +168,7 @@ impl World {
             assert!(self.disk.outbox.iter().all(|other| other.id != row.id), "key used twice: {row:?}");
             self.disk.outbox.push(row.clone());
             let message: Notification = serde_json::from_str(&row.body).expect("a message");
-            self.sent.push(Sent { at: self.now, notifier: row.notifier.clone(), message });
+            self.sent.push(Sent { at: self.now, notifier: row.notifier.clone(), message, really: self.really.clone() });
         }
     }
 

@@ -3,6 +3,8 @@
 //! Only the root route exists. Keys and defaults are Alertmanager's; a receiver without a notifier is
 //! allowed and tells nobody. A later tree hangs below [`Route`].
 
+use std::path::Path;
+
 use serde::Deserialize;
 
 use crate::model::{Duration, Problem};
@@ -55,6 +57,17 @@ pub struct Receiver {
     /// Mail boxes.
     #[serde(default)]
     pub email_configs: Vec<email::Settings>,
+}
+
+impl Receiver {
+    /// Puts relative paths below `folder`, that of the configuration.
+    pub fn resolve_paths(&mut self, folder: &Path) {
+        let webhooks = self.webhook_configs.iter_mut().filter_map(|webhook| webhook.http_config.tls_config.as_mut());
+        let mails = self.email_configs.iter_mut().map(|mail| &mut mail.tls_config);
+        for file in webhooks.chain(mails).filter_map(|tls| tls.ca_file.as_mut()) {
+            *file = folder.join(&file);
+        }
+    }
 }
 
 fn default_group_by() -> Vec<String> {

@@ -162,15 +162,18 @@ fn decode<P: Probe>(settings: Option<&Value>) -> Result<P::Settings, Vec<Problem
 }
 
 fn wrong_setting(name: &str, error: &str) -> Problem {
-    if !error.starts_with("unknown field") {
-        return Problem::at(name, error);
-    }
-    // serde quotes the wrong name first, then the known ones.
-    let known: Vec<&str> = error.split('`').skip(1).step_by(2).skip(1).collect();
+    // serde quotes the wrong word first, then the known ones.
+    let words: Vec<&str> = error.split('`').skip(1).step_by(2).collect();
+    let (what, wrong) = match words.first() {
+        Some(_) if error.starts_with("unknown field") => ("setting", name),
+        Some(value) if error.starts_with("unknown variant") => ("value", *value),
+        _ => return Problem::at(name, error),
+    };
+    let known = words.get(1..).unwrap_or_default();
     let known_text = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    Problem::at(name, format!("unknown setting {name:?}"))
-        .note(format!("known settings: {known_text}"))
-        .suggest(name, known)
+    Problem::at(name, format!("unknown {what} {wrong:?}"))
+        .note(format!("known {what}s: {known_text}"))
+        .suggest(wrong, known.iter().copied())
 }
 
 #[cfg(test)]
@@ -194,7 +197,8 @@ mod tests {
         let paths: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
         assert_eq!(paths, ["settings.expect_nonse", "settings.expect_nonce"]);
         assert_eq!(problems[0].hint.as_deref(), Some("did you mean \"expect_nonce\"?"));
-        assert!(problems[1].message.contains("`auto`, `always`, `never`"), "{}", problems[1].message);
+        assert_eq!(problems[1].message, "unknown value \"perhaps\"");
+        assert_eq!(problems[1].notes, ["known values: auto, always, never"]);
         let problems = (Kind::find("roundtrip").unwrap().check)(Some(&json!({"conversations": 0})));
         assert_eq!(problems[0].path, "settings.conversations");
         let problems = (Kind::find("health").unwrap().check)(Some(&json!({"x": 0})));

@@ -6,7 +6,7 @@
 
 use prometheus::Histogram as HistogramSeries;
 
-use crate::metrics::{Definition, Gauge, Kind as MetricKind, Registry, buckets};
+use crate::metrics::{Definition, Gauge, Registry, buckets};
 
 use super::kind::Kind;
 use super::outcome::{Outcome, Reason};
@@ -15,89 +15,74 @@ use super::outcome::{Outcome, Reason};
 const RUN: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 60.0];
 
 /// Whether the service answers.
-pub static UP: Definition = Definition {
-    name: "chat_memory_up",
-    help: "Whether the last health probe was answered.",
-    kind: MetricKind::Gauge,
-    labels: &["target"],
-};
+pub static UP: Definition =
+    Definition::gauge("chat_memory_up", "Whether the last health probe was answered.", &["target"]);
 /// Whether the last run succeeded.
-pub static SUCCESS: Definition = Definition {
-    name: "chat_memory_probe_success",
-    help: "Whether the probe's last run succeeded; a run held back by a rate limit changes nothing.",
-    kind: MetricKind::Gauge,
-    labels: &["target", "probe"],
-};
+pub static SUCCESS: Definition = Definition::gauge(
+    "chat_memory_probe_success",
+    "Whether the probe's last run succeeded; a run held back by a rate limit changes nothing.",
+    &["target", "probe"],
+);
 /// When the last run ended.
-pub static LAST_RUN: Definition = Definition {
-    name: "chat_memory_probe_last_run_timestamp_seconds",
-    help: "When the probe's last run ended; 0 before the first one.",
-    kind: MetricKind::Gauge,
-    labels: &["target", "probe"],
-};
+pub static LAST_RUN: Definition = Definition::gauge(
+    "chat_memory_probe_last_run_timestamp_seconds",
+    "When the probe's last run ended; 0 before the first one.",
+    &["target", "probe"],
+);
 /// Runs.
-pub static RUNS: Definition = Definition {
-    name: "chat_memory_probe_runs_total",
-    help: "Runs of the probe.",
-    kind: MetricKind::Counter,
-    labels: &["target", "probe"],
-};
+pub static RUNS: Definition =
+    Definition::counter("chat_memory_probe_runs_total", "Runs of the probe.", &["target", "probe"]);
 /// Failed runs.
-pub static FAILURES: Definition = Definition {
-    name: "chat_memory_probe_failures_total",
-    help: "Runs of the probe that failed, by reason.",
-    kind: MetricKind::Counter,
-    labels: &["target", "probe", "reason"],
-};
+pub static FAILURES: Definition = Definition::counter(
+    "chat_memory_probe_failures_total",
+    "Runs of the probe that failed, by reason.",
+    &["target", "probe", "reason"],
+);
 /// Time of whole runs.
-pub static DURATION: Definition = Definition {
-    name: "chat_memory_probe_duration_seconds",
-    help: "Time of whole runs until their result, failed ones included.",
-    kind: MetricKind::Histogram(RUN),
-    labels: &["target", "probe"],
-};
+pub static DURATION: Definition = Definition::histogram(
+    "chat_memory_probe_duration_seconds",
+    "Time of whole runs until their result, failed ones included.",
+    &["target", "probe"],
+    RUN,
+);
 /// Time of each step.
-pub static STEP_DURATION: Definition = Definition {
-    name: "chat_memory_probe_step_duration_seconds",
-    help: "Time of each step of a run, failed ones included.",
-    kind: MetricKind::Histogram(RUN),
-    labels: &["target", "probe", "step"],
-};
+pub static STEP_DURATION: Definition = Definition::histogram(
+    "chat_memory_probe_step_duration_seconds",
+    "Time of each step of a run, failed ones included.",
+    &["target", "probe", "step"],
+    RUN,
+);
 /// Synthetic updates.
-pub static UPDATES: Definition = Definition {
-    name: "chat_memory_updates_total",
-    help: "Synthetic memory updates that roundtrip probes attempted; those that memsentry held back itself are left out.",
-    kind: MetricKind::Counter,
-    labels: &["target"],
-};
+pub static UPDATES: Definition = Definition::counter(
+    "chat_memory_updates_total",
+    "Synthetic memory updates that roundtrip probes attempted; those that memsentry held back itself are left out.",
+    &["target"],
+);
 /// Failed synthetic updates.
-pub static UPDATE_FAILURES: Definition = Definition {
-    name: "chat_memory_update_failures_total",
-    help: "Synthetic memory updates that failed, by reason.",
-    kind: MetricKind::Counter,
-    labels: &["target", "reason"],
-};
+pub static UPDATE_FAILURES: Definition = Definition::counter(
+    "chat_memory_update_failures_total",
+    "Synthetic memory updates that failed, by reason.",
+    &["target", "reason"],
+);
 /// Time of whole updates.
-pub static UPDATE_DURATION: Definition = Definition {
-    name: "chat_memory_update_duration_seconds",
-    help: "Time from sending a snippet to reading it back from the memory.",
-    kind: MetricKind::Histogram(buckets::UPDATE),
-    labels: &["target"],
-};
+pub static UPDATE_DURATION: Definition = Definition::histogram(
+    "chat_memory_update_duration_seconds",
+    "Time from sending a snippet to reading it back from the memory.",
+    &["target"],
+    buckets::UPDATE,
+);
 /// State of the service's dependencies.
-pub static DEPENDENCY_UP: Definition = Definition {
-    name: "chat_memory_dependency_up",
-    help: "Whether the service calls its dependency healthy; absent while the service does not answer.",
-    kind: MetricKind::Gauge,
-    labels: &["target", "dependency"],
-};
+pub static DEPENDENCY_UP: Definition = Definition::gauge(
+    "chat_memory_dependency_up",
+    "Whether the service calls its dependency healthy; absent while the service does not answer.",
+    &["target", "dependency"],
+);
 /// Synthetic data that could not be removed.
-pub static LEFTOVERS: Definition = Definition {
-    name: "chat_memory_synthetic_leftovers",
-    help: "Synthetic conversations in the service that no probe uses any more and that could not be removed yet.",
-    kind: MetricKind::Gauge,
-    labels: &["target"],
-};
+pub static LEFTOVERS: Definition = Definition::gauge(
+    "chat_memory_synthetic_leftovers",
+    "Synthetic conversations in the service that no probe uses any more and that could not be removed yet.",
+    &["target"],
+);
 
 /// Every metric of this module.
 pub static DEFINITIONS: &[&Definition] = &[

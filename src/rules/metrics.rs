@@ -1,37 +1,30 @@
 //! What the rules measure about themselves.
 
-use crate::metrics::{Counter, Definition, Gauge, Histogram, Kind, Registry, buckets};
+use crate::metrics::{Counter, Definition, Gauge, Histogram, Registry, buckets};
 
-static EVALUATIONS: Definition = Definition {
-    name: "memsentry_rule_evaluations_total",
-    help: "Rules evaluated, failed ones included.",
-    kind: Kind::Counter,
-    labels: &["group"],
-};
-static FAILURES: Definition = Definition {
-    name: "memsentry_rule_evaluation_failures_total",
-    help: "Rules whose evaluation failed; their alerts keep the state that they had.",
-    kind: Kind::Counter,
-    labels: &["group"],
-};
-static DURATION: Definition = Definition {
-    name: "memsentry_rule_group_duration_seconds",
-    help: "How long one evaluation of the whole group took.",
-    kind: Kind::Histogram(buckets::INTERNAL),
-    labels: &["group"],
-};
-static MISSED: Definition = Definition {
-    name: "memsentry_rule_group_iterations_missed_total",
-    help: "Evaluations of the group that were due and did not happen.",
-    kind: Kind::Counter,
-    labels: &["group"],
-};
-static LAST: Definition = Definition {
-    name: "memsentry_rule_group_last_evaluation_timestamp_seconds",
-    help: "When the group was last evaluated.",
-    kind: Kind::Gauge,
-    labels: &["group"],
-};
+static EVALUATIONS: Definition =
+    Definition::counter("memsentry_rule_evaluations_total", "Rules evaluated, failed ones included.", &["group"]);
+static FAILURES: Definition = Definition::counter(
+    "memsentry_rule_evaluation_failures_total",
+    "Rules whose evaluation failed; their alerts keep the state that they had.",
+    &["group"],
+);
+static DURATION: Definition = Definition::histogram(
+    "memsentry_rule_group_duration_seconds",
+    "How long one evaluation of the whole group took.",
+    &["group"],
+    buckets::INTERNAL,
+);
+static MISSED: Definition = Definition::counter(
+    "memsentry_rule_group_iterations_missed_total",
+    "Evaluations of the group that were due and did not happen.",
+    &["group"],
+);
+static LAST: Definition = Definition::gauge(
+    "memsentry_rule_group_last_evaluation_timestamp_seconds",
+    "When the group was last evaluated.",
+    &["group"],
+);
 
 /// Every metric of this module.
 pub static DEFINITIONS: &[&Definition] = &[&EVALUATIONS, &FAILURES, &DURATION, &MISSED, &LAST];

@@ -1,26 +1,24 @@
 //! What the store says about itself.
 
-use crate::metrics::{Counter, Definition, Gauge, Histogram, Kind, Registry, buckets};
+use crate::metrics::{Counter, Definition, Gauge, Histogram, Registry, buckets};
 use crate::model::Stopwatch;
 
-static UP: Definition = Definition {
-    name: "memsentry_store_up",
-    help: "Whether what is stored reaches the disk (1) or is only held in memory because the disk fails (0).",
-    kind: Kind::Gauge,
-    labels: &[],
-};
-static WRITE_FAILURES: Definition = Definition {
-    name: "memsentry_store_write_failures_total",
-    help: "Writes to the store's file that failed or were not answered in time.",
-    kind: Kind::Counter,
-    labels: &[],
-};
-static WRITE_DURATION: Definition = Definition {
-    name: "memsentry_store_write_duration_seconds",
-    help: "Time for one transaction of the store, until it is on disk.",
-    kind: Kind::Histogram(buckets::INTERNAL),
-    labels: &[],
-};
+static UP: Definition = Definition::gauge(
+    "memsentry_store_up",
+    "Whether what is stored reaches the disk (1) or is only held in memory because the disk fails (0).",
+    &[],
+);
+static WRITE_FAILURES: Definition = Definition::counter(
+    "memsentry_store_write_failures_total",
+    "Writes to the store's file that failed or were not answered in time.",
+    &[],
+);
+static WRITE_DURATION: Definition = Definition::histogram(
+    "memsentry_store_write_duration_seconds",
+    "Time for one transaction of the store, until it is on disk.",
+    &[],
+    buckets::INTERNAL,
+);
 
 /// Every metric of this module.
 pub static DEFINITIONS: &[&Definition] = &[&UP, &WRITE_FAILURES, &WRITE_DURATION];

@@ -35,6 +35,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img
 pub static ROUTES: &[Route] = &[
     Route { path: "/", about: "how everything stands", handler: || get(pages::home) },
     Route { path: "/alerts", about: "rules and their alerts", handler: || get(pages::alerts) },
+    Route { path: "/graph", about: "where links of alerts lead: to the rules", handler: || get(pages::graph) },
     Route {
         path: "/probes/{target}/{probe}",
         about: "the last runs and failures of a probe, step by step",

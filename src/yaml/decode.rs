@@ -12,6 +12,7 @@ use serde::forward_to_deserialize_any;
 use crate::model::secret::{PLAIN_OR_SECRET_MARKER, SECRET_MARKER};
 use crate::model::{Problem, Secret};
 
+use super::decoded::Decoded;
 use super::document::SecretSource;
 use super::mistake::Mistake;
 use super::node::{Content, Key, Node};
@@ -25,6 +26,11 @@ type Source = fn(String) -> SecretSource;
 /// The endings under which a secret may be given.
 const ENDINGS: [(&str, Source); 3] =
     [("_file", SecretSource::File), ("_env", SecretSource::Env), ("_credential", SecretSource::Credential)];
+
+/// Whether `key` gives `field`: itself, or by an ending that says where the secret is.
+pub(super) fn gives(key: &str, field: &str) -> bool {
+    key == field || ENDINGS.iter().any(|(ending, _)| key.strip_suffix(ending) == Some(field))
+}
 
 /// One step of a path.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,9 +53,9 @@ pub(super) fn steps(path: &str) -> Vec<Step<'_>> {
     steps
 }
 
-/// A YAML reader's message without its own line and column, which are told apart.
+/// A YAML reader's message without its line and column, which are told apart, and its advice to programmers.
 pub(super) fn plain(message: &str) -> String {
-    let at = [" at line ", ", line "].iter().filter_map(|mark| message.find(mark)).min();
+    let at = [" at line ", ", line ", ", set "].iter().filter_map(|mark| message.find(mark)).min();
     message[..at.unwrap_or(message.len())].trim_end_matches(['.', ':', ' ']).to_owned()
 }
 
@@ -65,13 +71,16 @@ impl<'a> Decoder<'a> {
         Self { text, secrets, left_out: RefCell::default() }
     }
 
-    pub(super) fn decode<T: DeserializeOwned>(&self, root: &Node) -> Result<T, Vec<Problem>> {
+    pub(super) fn decode<T: DeserializeOwned>(self, root: &Node) -> Decoded<T> {
         let mut problems = Vec::new();
+        let mut value = None;
         // Leaving out what contains a mistake takes further rounds, one for each level.
         for _ in 0..MOST * 8 {
-            match T::deserialize(At { decoder: self, node: root, path: String::new() }) {
-                Ok(value) if problems.is_empty() => return Ok(value),
-                Ok(_) => break,
+            match T::deserialize(At { decoder: &self, node: root, path: String::new() }) {
+                Ok(decoded) => {
+                    value = Some(decoded);
+                    break;
+                }
                 Err(mistake) => {
                     let path = mistake.problem.path.clone();
                     let told = mistake.missing.is_some_and(|field| self.is_left_out(&below(&path, field)));
@@ -84,7 +93,7 @@ impl<'a> Decoder<'a> {
                 }
             }
         }
-        Err(problems)
+        Decoded { value, problems, left_out: self.left_out.into_inner() }
     }
 
     fn is_left_out(&self, path: &str) -> bool {

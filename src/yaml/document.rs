@@ -6,6 +6,7 @@ use serde_yaml::{Spanned, options};
 use crate::model::{Place, Problem, Secret};
 
 use super::decode::{self, Decoder};
+use super::decoded::Decoded;
 use super::node::{Content, Node, Raw, place};
 
 /// Where the user says a secret is to be found.
@@ -80,7 +81,21 @@ impl Document {
         &self,
         secrets: &dyn Fn(&SecretSource) -> Result<Secret, String>,
     ) -> Result<T, Vec<Problem>> {
-        Decoder::new(&self.text, secrets).decode(&self.root).map_err(|problems| self.placed(problems))
+        let decoded = self.decode_partly(secrets);
+        match decoded.value {
+            Some(value) if decoded.problems.is_empty() => Ok(value),
+            _ => Err(decoded.problems),
+        }
+    }
+
+    /// Decodes as much as can be; for a caller that checks the rest too before it tells all mistakes.
+    pub fn decode_partly<T: DeserializeOwned>(
+        &self,
+        secrets: &dyn Fn(&SecretSource) -> Result<Secret, String>,
+    ) -> Decoded<T> {
+        let mut decoded = Decoder::new(&self.text, secrets).decode(&self.root);
+        decoded.problems = self.placed(decoded.problems);
+        decoded
     }
 
     /// Fills in file, line and column of problems that know their path.
@@ -140,7 +155,7 @@ impl Document {
         for step in decode::steps(path) {
             let next = match (&node.content, step) {
                 (Content::Mapping(entries), decode::Step::Key(name)) => {
-                    entries.iter().find(|(key, _)| key.name == name).map(|(_, value)| value)
+                    entries.iter().find(|(key, _)| decode::gives(&key.name, name)).map(|(_, value)| value)
                 }
                 (Content::Sequence(items), decode::Step::Index(at)) => items.get(at),
                 _ => None,
@@ -160,9 +175,10 @@ mod tests {
 
     #[test]
     fn a_path_leads_to_line_and_column() {
-        let text = "probes:\n  - kind: health\n    timeout: 20s\n";
+        let text = "probes:\n  - kind: health\n    timeout: 20s\n    token_env: T\n";
         let document = Document::parse("m.yaml", text).expect("yaml");
         assert_eq!(document.locate("probes[0].timeout"), Some(Place { line: 3, column: 14 }));
+        assert_eq!(document.locate("probes[0].token"), Some(Place { line: 4, column: 16 }), "given by another name");
         assert_eq!(document.locate("probes[0].missing"), Some(Place { line: 2, column: 5 }));
     }
 

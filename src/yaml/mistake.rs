@@ -48,11 +48,11 @@ impl de::Error for Mistake {
     }
 
     fn invalid_type(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self::new(format!("expected {expected}, found {found}"))
+        Self::new(format!("expected {}, found {}", wanted(expected), written(found)))
     }
 
     fn invalid_value(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self::new(format!("expected {expected}, found {found}"))
+        Self::invalid_type(found, expected)
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
@@ -71,5 +71,32 @@ impl de::Error for Mistake {
 
     fn missing_field(field: &'static str) -> Self {
         Self { missing: Some(field), ..Self::new(format!("missing key {field:?}")) }
+    }
+}
+
+/// What a type expects, without the names of Rust's types.
+fn wanted(expected: &dyn de::Expected) -> String {
+    let text = expected.to_string();
+    match text.as_str() {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0 on".to_owned(),
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number".to_owned(),
+        "f32" | "f64" => "a number".to_owned(),
+        "a boolean" => "true or false".to_owned(),
+        _ => text,
+    }
+}
+
+/// What was found, as its writer sees it.
+fn written(found: de::Unexpected<'_>) -> String {
+    match found {
+        de::Unexpected::Bool(value) => value.to_string(),
+        de::Unexpected::Unsigned(value) => value.to_string(),
+        de::Unexpected::Signed(value) => value.to_string(),
+        de::Unexpected::Float(value) => value.to_string(),
+        de::Unexpected::Str(value) => format!("{value:?}"),
+        de::Unexpected::Unit | de::Unexpected::Option => "nothing".to_owned(),
+        de::Unexpected::Seq => "a list".to_owned(),
+        de::Unexpected::Map => "a mapping".to_owned(),
+        other => other.to_string(),
     }
 }

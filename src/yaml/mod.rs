@@ -6,8 +6,10 @@
 //! `password: Secret` the user writes `password_file`, `password_env` or `password_credential`.
 
 mod decode;
+mod decoded;
 mod document;
 mod mistake;
 mod node;
 
+pub use decoded::Decoded;
 pub use document::{Document, SecretSource};

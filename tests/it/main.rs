@@ -1,8 +1,26 @@
 //! Whole-program tests, one module a suite.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+// What could not be checked, and measured figures.
+#![allow(clippy::print_stdout)]
 
 /// The import table, the size limits and the headers hold in every file.
 mod architecture;
+/// What each command prints, and its exit code.
+mod command_line;
+/// Bad configuration files beside their messages, and the example.
+mod config_files;
+/// No crash loses a notification.
+mod crash;
+/// A receiver in trouble gets its page when it is well again.
+mod delivery;
+/// Service and database may come up after the daemon.
+mod down_then_up;
+/// Expressions in dashboards and runbooks are about what exists.
+mod expressions;
+/// What breaks in the service arrives as mail and webhook with the runbook in it, and so does its end.
+mod from_probe_to_page;
+/// Prometheus, promtool and Alertmanager work with memsentry.
+mod peers;
 /// A throwaway Postgres cluster with the service's tables, for the suites that need one.
 mod postgres;
 /// Whatever a deployment does, the probes tell processed from not processed.
@@ -15,9 +33,17 @@ mod promql_differential;
 mod queue;
 /// The reference service, for the suites that need one.
 mod reference;
+/// A good configuration is taken whole, a bad one refused whole.
+mod reload;
+/// A clean restart is no news.
+mod restart;
 /// Rules fire here when they fire in Prometheus.
 mod rules_differential;
 /// Alerts, runbooks and rule tests belong together.
 mod shipped_files;
+/// The end comes in time and loses nothing.
+mod shutdown;
+/// A whole deployment: daemon, service, receivers.
+mod stage;
 /// What is stored survives what happens to processes, files and disks.
 mod store;

@@ -21,16 +21,12 @@ pub struct Reference {
     faults: String,
 }
 
-/// The binary; built if nobody has done so yet.
+/// The program, which is built beside the daemon.
 fn binary() -> &'static PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        let deps = std::env::current_exe().expect("a test has a path");
-        let path = deps.ancestors().nth(2).expect("target/debug").join("memsentry-reference");
-        if !path.exists() {
-            let built = Command::new(env!("CARGO")).args(["build", "--package", "memsentry-reference"]).status();
-            assert!(built.expect("cargo runs").success(), "the reference service does not build");
-        }
+        let path = PathBuf::from(env!("CARGO_BIN_EXE_memsentry")).with_file_name("memsentry-reference");
+        assert!(path.exists(), "{} is missing; run: cargo build --workspace --bins", path.display());
         path
     })
 }
@@ -70,11 +66,19 @@ impl Reference {
 
     /// Breaks something, such as `{"worker": "stopped"}`.
     pub fn fault(&self, change: &serde_json::Value) {
-        let body = change.to_string();
+        self.call("POST", &change.to_string());
+    }
+
+    /// Ends every fault.
+    pub fn heal(&self) {
+        self.call("DELETE", "");
+    }
+
+    fn call(&self, method: &str, body: &str) {
         let mut stream = TcpStream::connect(&self.faults).expect("the faults endpoint listens");
         stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a time-out");
         let request = format!(
-            "POST /faults HTTP/1.1\r\nHost: faults\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            "{method} /faults HTTP/1.1\r\nHost: faults\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
         stream.write_all(request.as_bytes()).expect("sent");

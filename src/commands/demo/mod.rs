@@ -13,17 +13,17 @@ mod webhook_sink;
 
 use std::path::PathBuf;
 
-use clap::{ArgMatches, Args};
+use clap::Args;
 
 use crate::model::Duration;
 
-use super::{Exit, Subcommand, arguments, output};
+use super::{Exit, Subcommand, output, with};
 
 pub(super) const COMMAND: Subcommand = Subcommand {
     name: "demo",
     about: "Run a memory service, memsentry and the receivers of its pages on this machine, and break it",
     arguments: Arguments::augment_args,
-    run,
+    run: |matches| with(matches, run),
 };
 
 #[derive(Debug, Args)]
@@ -45,11 +45,7 @@ pub(super) struct Arguments {
     reference: Option<PathBuf>,
 }
 
-fn run(matches: &ArgMatches) -> Exit {
-    let arguments: Arguments = match arguments(matches) {
-        Ok(arguments) => arguments,
-        Err(exit) => return exit,
-    };
+fn run(arguments: Arguments) -> Exit {
     super::run::blocking(async {
         match story::tell(arguments).await {
             Ok(exit) => exit,

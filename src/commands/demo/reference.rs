@@ -53,7 +53,7 @@ impl Break {
             Self::Agent => serde_json::json!({"agent": "fail"}),
             Self::Database => serde_json::json!({"database": "refused"}),
             Self::Latency => serde_json::json!({"latency": {"route": "memory", "ms": 400}}),
-            Self::Errors => serde_json::json!({"errors": {"route": "*", "status": 500, "ratio": 0.5}}),
+            Self::Errors => serde_json::json!({"errors": {"route": "all", "status": 500, "ratio": 0.5}}),
         }
     }
 

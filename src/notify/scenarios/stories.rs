@@ -1,6 +1,6 @@
 //! Stories worth telling one by one.
 
-use super::{check, check_with};
+use super::{StdDuration, USUAL, World, check, check_with};
 
 #[test]
 fn an_alert_that_joins_a_group_waits_for_the_group_interval() {
@@ -296,4 +296,20 @@ fn a_receiver_that_vanishes_is_told_nothing_more() {
         1h      end
         ",
     );
+}
+
+#[test]
+fn a_reload_between_a_decision_and_its_commit_does_not_tell_twice() {
+    let mut world = World::new(USUAL);
+    let start = world.now;
+    world.fire("a");
+    world.run_until(start + StdDuration::from_secs(29));
+    world.now = start + StdDuration::from_secs(30);
+    let decisions = world.decide();
+    assert_eq!(decisions.len(), 1);
+    world.commit(&decisions[0]);
+    world.reload(USUAL);
+    world.dispatcher.committed(&[decisions[0].id]);
+    world.run_until(start + StdDuration::from_secs(3600));
+    assert_eq!(world.sent.len(), 1);
 }

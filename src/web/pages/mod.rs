@@ -38,6 +38,12 @@ pub(super) async fn alerts(State(sources): State<Arc<Sources>>) -> Html<String> 
     page(&Frame { title: "Alerts", section: "/alerts", live: true }, &sources, &alerts::body(&sources))
 }
 
+/// Messages link to their rule's expression as Prometheus does. There is no chart of it yet, but there is the rule.
+pub(super) async fn graph() -> Response {
+    // Relative, so that it holds behind a path prefix too.
+    (StatusCode::FOUND, [(header::LOCATION, "alerts")]).into_response()
+}
+
 pub(super) async fn probe(State(sources): State<Arc<Sources>>, Path(path): Path<(String, String)>) -> Response {
     let (target, name) = path;
     match probe::body(&sources, &target, &name) {

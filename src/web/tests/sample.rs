@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration as StdDuration;
 
-use crate::metrics::{Definition, Kind, Registry, flatten};
+use crate::metrics::{Definition, Registry, flatten};
 use crate::model::task::BoxFuture;
 use crate::model::{Clock, Duration, Timestamp};
 use crate::runbooks::Runbooks;
@@ -17,19 +17,11 @@ use crate::rules::GroupView;
 /// Monday morning, ten past three.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_795_403_403_000);
 
-static DEPTH: Definition =
-    Definition { name: "chat_memory_queue_depth", help: "Depth.", kind: Kind::Gauge, labels: &["target"] };
-static AGE: Definition = Definition {
-    name: "chat_memory_queue_oldest_age_seconds",
-    help: "Age.",
-    kind: Kind::Gauge,
-    labels: &["target", "status"],
-};
-static OUTBOX: Definition =
-    Definition { name: "memsentry_outbox_entries", help: "Outbox.", kind: Kind::Gauge, labels: &[] };
-static STORE: Definition = Definition { name: "memsentry_store_up", help: "Store.", kind: Kind::Gauge, labels: &[] };
-static START: Definition =
-    Definition { name: "memsentry_start_timestamp_seconds", help: "Start.", kind: Kind::Gauge, labels: &[] };
+static DEPTH: Definition = Definition::gauge("chat_memory_queue_depth", "Depth.", &["target"]);
+static AGE: Definition = Definition::gauge("chat_memory_queue_oldest_age_seconds", "Age.", &["target", "status"]);
+static OUTBOX: Definition = Definition::gauge("memsentry_outbox_entries", "Outbox.", &[]);
+static STORE: Definition = Definition::gauge("memsentry_store_up", "Store.", &[]);
+static START: Definition = Definition::gauge("memsentry_start_timestamp_seconds", "Start.", &[]);
 
 /// What a test can change.
 #[derive(Default)]

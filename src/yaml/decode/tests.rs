@@ -90,7 +90,7 @@ m.yaml:4:11: probes[0].kind: unknown value \"roundtrp\"
   known values: health, roundtrip
 hint: did you mean \"roundtrip\"?
 m.yaml:7:15: probes[1].interval: not a valid duration: \"soon\", write for example 15s, 5m or 1h30m
-m.yaml:8:14: probes[1].retries: expected u32, found string \"many\"
+m.yaml:8:14: probes[1].retries: expected a whole number from 0 on, found \"many\"
 m.yaml:9:5: probes[2]: missing key \"interval\""
     );
 }
@@ -115,4 +115,44 @@ fn a_secret_that_cannot_be_had_is_told_once() {
 fn a_wrong_shape_says_what_was_found() {
     assert_eq!(told("listen: x\nprobes: 5\n"), "m.yaml:2:9: probes: expected a list, found 5");
     assert_eq!(told("- a\n"), "m.yaml:1:1: expected a mapping, found a list");
+}
+
+/// A value that is a secret only for some.
+#[derive(Debug, PartialEq)]
+struct Either(String);
+
+impl<'de> Deserialize<'de> for Either {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl<'de> serde::de::Visitor<'de> for Text {
+            type Value = Either;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("text")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Either, E> {
+                Ok(Either(text.to_owned()))
+            }
+            fn visit_newtype_struct<D: serde::Deserializer<'de>>(self, inner: D) -> Result<Either, D::Error> {
+                String::deserialize(inner).map(Either)
+            }
+        }
+        deserializer.deserialize_newtype_struct(crate::model::secret::PLAIN_OR_SECRET_MARKER, Text)
+    }
+}
+
+#[test]
+fn what_is_a_secret_only_for_some_may_stand_in_the_file_or_elsewhere() {
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Hook {
+        url: Either,
+    }
+    let secrets = |_: &SecretSource| Ok(Secret::new("from elsewhere".into()));
+    let url = |text| {
+        let hook: Result<Hook, _> = Document::parse("m.yaml", text).and_then(|document| document.decode_with(&secrets));
+        hook.map(|hook| hook.url.0)
+    };
+    assert_eq!(url("url: http://here"), Ok("http://here".to_owned()));
+    assert_eq!(url("url_file: there"), Ok("from elsewhere".to_owned()));
+    assert_eq!(url("url_env: THERE"), Ok("from elsewhere".to_owned()));
 }

@@ -198,3 +198,58 @@ async fn a_refusal_is_shown_without_our_secrets_and_in_bounded_length() {
     let failure = deliver(&webhook(&yaml)).await.expect_err("refused");
     assert_eq!(failure.message, "400 Bad Request: bad token [redacted] in the body");
 }
+
+/// A TLS server for `localhost` with a certificate of its own authority, whose file is answered beside its URL.
+async fn tls_server(dir: &std::path::Path) -> (String, String) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let mut parameters = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("parameters");
+    parameters.is_ca = rcgen::IsCa::NoCa;
+    let root_key = rcgen::KeyPair::generate().expect("a key");
+    let mut root = rcgen::CertificateParams::new(Vec::new()).expect("parameters");
+    root.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let root_pem = root.self_signed(&root_key).expect("signed").pem();
+    let leaf = parameters.signed_by(&key, &rcgen::Issuer::new(root, root_key)).expect("signed");
+    let private = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.der().clone()], private.into())
+        .expect("a certificate");
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    #[allow(clippy::disallowed_methods)]
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            if let Ok(mut stream) = acceptor.accept(stream).await {
+                let _ = stream.read(&mut [0; 16384]).await;
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
+                let _ = stream.shutdown().await;
+            }
+        }
+    });
+    let path = dir.join("ca.pem");
+    std::fs::write(&path, root_pem).expect("written");
+    (format!("https://localhost:{port}/"), path.display().to_string())
+}
+
+#[tokio::test]
+async fn only_who_is_trusted_is_told() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (url, ca) = tls_server(dir.path()).await;
+    deliver(&webhook(&format!("{{url: '{url}', http_config: {{tls_config: {{ca_file: '{ca}'}}}}}}")))
+        .await
+        .expect("told");
+    let failure = deliver(&webhook(&format!("url: '{url}'"))).await.expect_err("not trusted");
+    assert_eq!(failure.retry, Retry::Later);
+    assert!(failure.message.contains("certificate"), "{failure}");
+
+    let empty = dir.path().join("empty.pem");
+    std::fs::write(&empty, "").expect("written");
+    let yaml = format!("{{url: '{url}', http_config: {{tls_config: {{ca_file: '{}'}}}}}}", empty.display());
+    let problem = Webhook::build(&serde_yaml::from_str(&yaml).expect("valid YAML")).err().expect("a problem");
+    assert_eq!(problem.path, "http_config.tls_config.ca_file");
+}
