@@ -15,8 +15,8 @@ mod tree;
 
 use std::time::{Duration, Instant};
 
+use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
 
 use generate::{Generator, Question};
 use peers::Peers;
