@@ -5,6 +5,7 @@
 //! restart and a query over all of it.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::disallowed_methods)]
 
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -115,21 +116,25 @@ async fn main() -> Result<()> {
     println!("file {:.0} MB, {:.2} bytes a sample", size / 1e6, size / count / series as f64);
     store.close().await?;
     drop(tsdb);
+    let to = Timestamp::from_millis(START + scrapes * interval * 1000);
+    restart(&path, &settings, to).await
+}
 
-    let (store, writer) = Store::open(Some(&path), &Registry::new()).await;
+/// Starts over the same file and reads one series from end to end.
+async fn restart(path: &Path, settings: &Settings, to: Timestamp) -> Result<()> {
+    let (store, writer) = Store::open(Some(path), &Registry::new()).await;
     tokio::spawn((writer.start)());
     let registry = Registry::new();
-    let tsdb = Tsdb::new(&settings, &registry);
-    let (from, to) = (Timestamp::from_millis(START), Timestamp::from_millis(START + scrapes * interval * 1000));
+    let tsdb = Tsdb::new(settings, &registry);
     let watch = Instant::now();
     tsdb.keep_history(store, &registry, to, CancellationToken::new()).await;
     println!("restart: {:.0?}", watch.elapsed());
     let watch = Instant::now();
     let query = tsdb.with_history();
     let one = [Matcher::equal("__name__", "chat_memory_metric_0"), Matcher::equal("le", "7")];
-    let mut found = query.select(&one, from, to);
+    let mut found = query.select(&one, Timestamp::from_millis(START), to);
     while query.fetch().await? {
-        found = query.select(&one, from, to);
+        found = query.select(&one, Timestamp::from_millis(START), to);
     }
     println!("one series over all of it: {} samples in {:.0?}", found[0].samples.len(), watch.elapsed());
     Ok(())

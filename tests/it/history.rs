@@ -88,6 +88,51 @@ fn newest(tsdb: &Tsdb) -> Option<i64> {
     found.first().map(|(_, sample)| (sample.at.millis() - at(0).millis()) / TICK_MILLIS)
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_daemon_answers_queries_from_what_an_earlier_run_left_in_the_file() {
+    let dir = tempfile::tempdir().expect("dir");
+    let path = dir.path().join("memsentry.db");
+    let now = memsentry::model::Clock::system().now();
+    let registry = Registry::new();
+    let (store, writer) = Store::open(Some(&path), &registry).await;
+    tokio::spawn((writer.start)());
+    let tsdb = Tsdb::new(&Settings::default(), &registry);
+    let first = now - std::time::Duration::from_secs(10 * 3600);
+    tsdb.keep_history(store.clone(), &registry, now, CancellationToken::new()).await;
+    for step in 0..600_u32 {
+        let at = first + std::time::Duration::from_secs(u64::from(step) * 60);
+        tsdb.append(at, [(Labels::from_pairs([("__name__", "before_the_crash")]), f64::from(step))]);
+        tsdb.persist().await;
+    }
+    store.close().await.expect("closed");
+    drop((tsdb, store));
+
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let config = dir.path().join("memsentry.yaml");
+    let text = "
+web: {listen: '127.0.0.1:0'}
+targets:
+  - {name: t, service: {url: 'http://127.0.0.1:9', token_file: token}}
+store: {path: memsentry.db}
+";
+    std::fs::write(dir.path().join("token"), "secret").expect("written");
+    std::fs::write(&config, text).expect("written");
+    let daemon = memsentry::app::Daemon::start_from(&config, Registry::new()).await.expect("started");
+    let ask = |query: &str| {
+        let url = format!("http://{}/api/v1/query", daemon.local_addr());
+        let client = reqwest::Client::builder().build().expect("a client");
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        let request = client.post(url).header(form.0, form.1).body(format!("query={}", query.replace(' ', "+")));
+        async { request.send().await.expect("an answer").text().await.expect("text") }
+    };
+    let answer = ask("count_over_time(before_the_crash[11h])").await;
+    assert!(answer.contains("\"600\""), "{answer}");
+    let answer = ask("before_the_crash offset 9h").await;
+    assert!(answer.contains("\"59\"") || answer.contains("\"60\""), "{answer}");
+    assert!(ask("memsentry_tsdb_history_up").await.contains("\"1\""));
+    daemon.shut_down().await;
+}
+
 /// Not a test of its own: the victim of the next one, when started by it. The first argument of its work is the
 /// tick at which it starts at the earliest.
 #[tokio::test]
