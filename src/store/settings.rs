@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-/// Where alert state, the notification log and undelivered notifications are kept.
+/// Where alert state, the notification log, undelivered notifications and samples are kept.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {

@@ -19,6 +19,8 @@ mod down_then_up;
 mod expressions;
 /// What breaks in the service arrives as mail and webhook with the runbook in it, and so does its end.
 mod from_probe_to_page;
+/// Samples survive `kill -9`.
+mod history;
 /// Prometheus, promtool and Alertmanager work with memsentry.
 mod peers;
 /// A throwaway Postgres cluster with the service's tables, for the suites that need one.

@@ -68,6 +68,17 @@ impl RangeVector {
         let end = self.fixed.unwrap_or(time).saturating_sub(self.offset);
         (end.saturating_sub(self.range), end)
     }
+
+    /// The steps at which some series has a sample in its window: only there does a function see its parameters.
+    pub(crate) fn steps_with_samples(&self, frame: Frame) -> impl Iterator<Item = usize> {
+        (0..frame.steps).filter(move |step| {
+            let (start, end) = self.bounds(frame.time(*step));
+            self.series.iter().any(|series| {
+                let after = series.samples.partition_point(|sample| sample.at.millis() <= start);
+                series.samples.get(after).is_some_and(|sample| sample.at.millis() <= end)
+            })
+        })
+    }
 }
 
 impl Evaluator<'_> {

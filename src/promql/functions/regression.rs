@@ -63,11 +63,8 @@ pub(super) fn check_factors(
     columns: &[Column],
     frame: Frame,
 ) -> Result<(), EvalError> {
-    if vector.series.is_empty() {
-        return Ok(());
-    }
     for (column, (name, short)) in columns.iter().zip([("smoothing", "sf"), ("trend", "tf")]) {
-        for factor in (0..frame.steps).map(|step| column.at(step)) {
+        for factor in vector.steps_with_samples(frame).map(|step| column.at(step)) {
             if factor <= 0.0 || factor >= 1.0 {
                 let message = format!("invalid {name} factor. Expected: 0 < {short} < 1, got: {factor:.6}");
                 return Err(EvalError::Execution(message));

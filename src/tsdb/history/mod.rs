@@ -3,7 +3,7 @@
 //! After each scrape one row goes to the journal. Once an hour's worth is there, each series' samples of that
 //! hour become one chunk of a block, and the journal begins anew. Memory keeps the newest hours, so rules never
 //! wait for the disk; older chunks are read for queries (`view`). If the file fails, memory goes on alone, and
-//! what the file lacks of it is written once it works again (`restore`). See `docs/decisions/0009-*`.
+//! what the file lacks of it is written once it works again (`restore`). See `docs/decisions/0010-sample-history-as-journal-and-hourly-blocks.md`.
 
 mod block;
 mod cache;

@@ -106,7 +106,7 @@ fn counters(random: &mut StdRng, all: &mut Vec<Series>) {
         let samples = counting(random, &times, first, 2, resets);
         all.push(Series { labels: labels("errors_total", &[("job", job), ("instance", instance)]), samples });
     }
-    let begin = random.random_range(SPAN / 2..SPAN * 3 / 4);
+    let begin = random.random_range(SPAN / 20..SPAN * 3 / 40) * 10;
     let times = times(random, (begin, SPAN), 15_000, 0);
     let samples = counting(random, &times, 20_000.0, 9, 0);
     all.push(Series { labels: labels("late_total", &[("job", "api")]), samples });

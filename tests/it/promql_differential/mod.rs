@@ -15,8 +15,8 @@ mod tree;
 
 use std::time::{Duration, Instant};
 
+use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
 
 use generate::{Generator, Question};
 use peers::Peers;
@@ -38,8 +38,8 @@ async fn prometheus_gives_the_answers_that_we_give() {
         println!("SKIPPED: prometheus and promtool are not installed, nothing was compared");
         return;
     }
-    let seed = setting("MEMSENTRY_DIFFERENTIAL_SEED").unwrap_or_else(|| rand::rng().random_range(0..1_000_000_000));
-    let time = Duration::from_secs(setting("MEMSENTRY_DIFFERENTIAL_SECONDS").unwrap_or(12));
+    let seed = setting("MEMSENTRY_DIFFERENTIAL_SEED").unwrap_or(42);
+    let time = Duration::from_secs(setting("MEMSENTRY_DIFFERENTIAL_SECONDS").unwrap_or(15));
     println!("seed {seed}, against {}", peers::version());
     let started = Instant::now();
     let mut tally = Tally::default();

@@ -138,8 +138,9 @@ pub(super) fn check_quantile(
     columns: &[Column],
     frame: Frame,
 ) -> Result<(), EvalError> {
-    if let Some(column) = columns.first().filter(|_| !vector.series.is_empty()) {
-        (0..frame.steps)
+    if let Some(column) = columns.first() {
+        vector
+            .steps_with_samples(frame)
             .for_each(|step| super::histogram::warn_quantile(evaluator, column.at(step), call.arg_start(0)));
     }
     Ok(())

@@ -17,7 +17,8 @@ impl Generator {
             parts.push(Part::Optional(sign.to_owned()));
             if !only_vectors && i > 0 && self.chance(60) {
                 let text = self.pick(&["2", "0.5", "time()", "3", "-1", "NaN", "Inf", "8"]);
-                parts.push(Node::scalar(Grade::Summable, text).into());
+                let grade = if text == "time()" { Grade::Exact } else { Grade::Summable };
+                parts.push(Node::scalar(grade, text).into());
             } else if depth > 2 && self.chance(20) {
                 parts.push(self.vector(depth - 2, Grade::Exact).into());
             } else if self.chance(75) {
@@ -25,7 +26,8 @@ impl Generator {
             } else {
                 parts.push(self.selector().into());
             }
-            if self.chance(8) {
+            // The square of a number with few digits is exact; others may differ in their last bit.
+            if self.chance(8) && parts.last().is_some_and(is_summable) {
                 parts.push(Part::Optional(" ^ 2".to_owned()));
             }
         }
@@ -43,4 +45,8 @@ impl Generator {
         let space = self.pick(&[" ", " ", " ", "\n", "  # a > remark )\n", "\t"]);
         format!("{space}{op}{}", self.pick(&[" ", " ", "\n "]))
     }
+}
+
+fn is_summable(part: &Part) -> bool {
+    matches!(part, Part::Child(node) if node.grade == Grade::Summable)
 }

@@ -5,7 +5,8 @@ use super::Generator;
 
 const SMALL: [&str; 14] = ["0", "1", "2", "3", "-1", "10", "0.5", "2.5", "-0.25", "100", "0x1f", "1e2", "+4", "-7"];
 const SPECIAL: [&str; 8] = ["NaN", "Inf", "-Inf", "+Inf", "nan", "inf", "-NaN", "-0"];
-const OTHER: [&str; 8] = ["0.1", "1e-9", "3.14159", "1e10", "-2.7", "1e300", ".3", "5e-324"];
+// Nothing smaller: Go 1.19, which Debian's Prometheus is built with, is wrong about powers of subnormal numbers.
+const OTHER: [&str; 8] = ["0.1", "1e-9", "3.14159", "1e10", "-2.7", "1e300", ".3", "1e-100"];
 
 impl Generator {
     /// A scalar expression that agrees as closely as `limit`.
