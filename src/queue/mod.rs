@@ -1,7 +1,7 @@
 //! Reads the service's Postgres queue, at a cost that does not depend on completed rows.
 //!
 //! [`Database`] holds at most two connections and sends everything as plain statements with their time-outs
-//! inside, so that it works behind a transaction pooler. [`Reader`] asks the [`collectors`] once per interval, in
+//! inside, so that it works behind a transaction pooler. [`Reader`] asks the `collectors` once per interval, in
 //! one snapshot, and publishes what they found; what cannot be read is withdrawn. Probes follow single rows and
 //! remove what they made through the same [`Database`].
 

@@ -2,7 +2,7 @@
 //!
 //! Reads only; the one thing it can cause is a reload. [`routes`] holds the table of everything that it answers.
 //! What only the app knows (rules, configuration) comes through [`View`], which the app
-//! implements. [`server`] accepts: bounded connections, no client holds one for long without making progress.
+//! implements. `server` accepts: bounded connections, no client holds one for long without making progress.
 
 mod api;
 mod health;
