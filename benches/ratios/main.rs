@@ -40,9 +40,6 @@ const AIM: f64 = 5.0;
 /// Samples before the first evaluation: 70 minutes.
 const HISTORY: u64 = 840;
 
-/// Samples of Prometheus that lie ahead of the start: eight minutes.
-const AHEAD: u64 = 96;
-
 fn main() {
     // Cargo passes `--bench`.
     let parts: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
@@ -50,14 +47,16 @@ fn main() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench");
     let mut table = Table::default();
     let needs_peer = wanted("rules") || wanted("exposition");
-    let peer = if needs_peer { Prometheus::start(&folder) } else { None };
+    let history = i64::try_from(HISTORY).unwrap_or_default() * INTERVAL;
+    let origin = Clock::system().now().millis() / INTERVAL * INTERVAL - history;
+    let peer = if needs_peer { Prometheus::start(&folder, origin) } else { None };
     match &peer {
         Some(peer) => println!("peer: Prometheus {}", peer.version()),
         None if needs_peer => println!("no prometheus here (Debian package prometheus): no ratios for rules"),
         None => {}
     }
     if wanted("rules") {
-        compare_rules(&mut table, peer.as_ref());
+        compare_rules(&mut table, peer.as_ref(), origin);
     }
     if wanted("exposition") {
         exposition::measure(&mut table, peer.as_ref());
@@ -79,19 +78,17 @@ fn main() {
     table.print();
 }
 
-fn compare_rules(table: &mut Table, peer: Option<&Prometheus>) {
+fn compare_rules(table: &mut Table, peer: Option<&Prometheus>, origin: i64) {
     let sources = workload::sources();
-    let history = i64::try_from(HISTORY).unwrap_or_default() * INTERVAL;
-    let origin = Clock::system().now().millis() / INTERVAL * INTERVAL - history;
     let mut theirs = Vec::new();
     if let Some(peer) = peer {
-        peer.write(&sources, origin, 0, HISTORY + AHEAD);
-        let idle = peer.idle();
+        peer.feed(&sources);
+        let idle = peer.idle(&sources);
         for group in workload::groups() {
-            let (interval, seconds) = if group == workload::MIX { ("4s", 24) } else { ("1s", 10) };
-            theirs.push(peer.evaluate(group, interval, seconds, idle));
+            let beat = if group == workload::MIX { ("4s", 24) } else { ("1s", 10) };
+            theirs.push(peer.evaluate(&sources, group, beat, idle));
         }
-        peer.idle();
+        peer.idle(&sources);
     }
     let mut ours = Ours::load(&sources, origin, HISTORY);
     for (i, name) in workload::groups().into_iter().enumerate() {
@@ -99,6 +96,7 @@ fn compare_rules(table: &mut Table, peer: Option<&Prometheus>) {
         let (ticks, stride) = if name == workload::MIX { (20, 13) } else { (50, 5) };
         let ours = ours.evaluate(&sources, name, ticks, stride);
         let what = match name {
+            "few_series" => "threshold over 10 series".to_owned(),
             "recorded" => "rate of 500 series, written back".to_owned(),
             workload::MIX => format!("mix of {} rules", workload::MIXED_RULES),
             kind => format!("{} over 500 series", kind.replace('_', " ")),

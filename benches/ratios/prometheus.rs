@@ -1,15 +1,16 @@
 //! Debian's Prometheus with the workload in its head block, evaluating the workload's rules.
 //!
 //! Samples come by remote write, so they lie where scraped samples would: in the chunks of the head, not in blocks
-//! on disk. They reach a little into the future, so that there is a fresh one at every evaluation.
+//! on disk. While rules are evaluated, a new sample of every series comes when its time has come.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use memsentry::model::Stopwatch;
+use memsentry::model::{Clock, Stopwatch};
 
 use super::stats::processor_time_of;
 use super::workload::{self, INTERVAL, Source};
@@ -29,6 +30,9 @@ pub struct Prometheus {
     child: Child,
     address: String,
     folder: PathBuf,
+    origin: i64,
+    /// Number of the next sample to be written.
+    next: Cell<u64>,
 }
 
 impl Drop for Prometheus {
@@ -39,8 +43,9 @@ impl Drop for Prometheus {
 }
 
 impl Prometheus {
-    /// Starts it with an empty store below `folder`; `None` where there is none on this machine.
-    pub fn start(folder: &Path) -> Option<Self> {
+    /// Starts it with an empty store below `folder`; `None` where there is none on this machine. The first sample of
+    /// every series is at `origin`, in milliseconds since the epoch.
+    pub fn start(folder: &Path, origin: i64) -> Option<Self> {
         let folder = folder.join("prometheus");
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).expect("a writable target folder");
@@ -57,7 +62,7 @@ impl Prometheus {
             .stderr(Stdio::null())
             .spawn()
             .ok()?;
-        let prometheus = Self { child, address, folder };
+        let prometheus = Self { child, address, folder, origin, next: Cell::new(0) };
         let ready = (0..300).any(|_| {
             sleep(Duration::from_millis(100));
             http::get(&prometheus.address, "/-/ready").is_some()
@@ -73,31 +78,37 @@ impl Prometheus {
         found.and_then(|(_, rest)| rest.split('"').next()).unwrap_or("unknown").to_owned()
     }
 
-    /// Writes samples `first` to `last` of every source; sample 0 is at `origin`.
-    pub fn write(&self, sources: &[Source], origin: i64, first: u64, last: u64) {
-        // All series advance together: what lags an hour behind the newest sample would be refused.
-        for from in (first..=last).step_by(50) {
-            let until = last.min(from + 49);
-            let series = sources.iter().map(|source| {
-                let at = |n: u64| origin + i64::try_from(n).expect("few samples") * INTERVAL;
-                (&source.labels, (from..=until).map(|n| (at(n), source.value(n))).collect())
-            });
+    /// Writes every sample whose time has come and that it does not have yet.
+    pub fn feed(&self, sources: &[Source]) {
+        let at = |n: u64| self.origin + i64::try_from(n).expect("few samples") * INTERVAL;
+        let now = Clock::system().now().millis();
+        while at(self.next.get()) <= now {
+            // All series advance together: what lags an hour behind the newest sample would be refused.
+            let first = self.next.get();
+            let until = (first..first + 50).take_while(|n| at(*n) <= now).last().unwrap_or(first);
+            let series = sources
+                .iter()
+                .map(|source| (&source.labels, (first..=until).map(|n| (at(n), source.value(n))).collect()));
             let body = remote_write::body(series);
             http::post(&self.address, "/api/v1/write", remote_write::HEADERS, &body).expect("samples are taken");
+            self.next.set(until + 1);
         }
     }
 
-    /// Processor seconds that pass in a second while it evaluates nothing.
-    pub fn idle(&self) -> f64 {
+    /// Processor seconds that pass in a second while it takes samples and evaluates nothing.
+    pub fn idle(&self, sources: &[Source]) -> f64 {
         self.load_rules("groups: []\n");
         sleep(Duration::from_secs(2));
         let (watch, before) = (Stopwatch::start(), processor_time_of(self.child.id()));
-        sleep(Duration::from_secs(5));
+        for _ in 0..10 {
+            sleep(Duration::from_millis(500));
+            self.feed(sources);
+        }
         (processor_time_of(self.child.id()) - before) / watch.elapsed().as_secs_f64()
     }
 
     /// Evaluates a group of the workload for `seconds`, given what it uses while idle.
-    pub fn evaluate(&self, group: &str, interval: &str, seconds: u64, idle: f64) -> Cost {
+    pub fn evaluate(&self, sources: &[Source], group: &str, (interval, seconds): (&str, u64), idle: f64) -> Cost {
         self.load_rules(&workload::rule_file(group, interval));
         let label = format!("{{rule_group=\"rules.yml;{group}\"}}");
         let of = |metrics: &str, metric: &str| http::value(metrics, &format!("prometheus_{metric}{label}"));
@@ -116,6 +127,7 @@ impl Prometheus {
         let mut fastest = f64::INFINITY;
         while watch.elapsed() < Duration::from_secs(seconds) {
             sleep(Duration::from_millis(500));
+            self.feed(sources);
             fastest = look().1.unwrap_or(f64::INFINITY).min(fastest);
         }
         let (last, _) = look();

@@ -94,6 +94,11 @@ pub const KINDS: &[Kind] = &[
         records: false,
         expression: |i| format!("{} > {} and {} > {}", ratio("5m"), 2 + i, ratio("1h"), 2 + i),
     },
+    Kind {
+        name: "few_series",
+        records: false,
+        expression: |i| format!("{DEPTH}{{target=\"target-{}\"}} > 1000", i % 50),
+    },
     Kind { name: "recorded", records: true, expression: |i| format!("rate({REQUESTS}[5m]) * {}", i + 1) },
 ];
 
