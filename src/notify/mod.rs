@@ -9,7 +9,11 @@ mod alerts;
 mod decide;
 mod dedup;
 mod dispatcher;
+mod flush;
 mod group;
+mod inhibit;
+mod intervals;
+mod membership;
 pub mod message;
 mod metrics;
 pub mod notifiers;
@@ -20,6 +24,7 @@ mod route;
 mod service;
 mod settings;
 mod silence;
+mod stages;
 
 #[cfg(test)]
 mod scenarios;
@@ -32,5 +37,6 @@ pub use outbox::Outbox;
 pub use reason::Reason;
 pub use route::Plan;
 pub use service::{Notify, Prepared};
-pub use settings::{Receiver, Route, Settings};
+pub use settings::{InhibitRule, Receiver, Route, Settings, TimeInterval};
 pub use silence::{Draft, Planned, Refusal, Silence, SilenceState, Silences, Turn};
+pub use stages::Muted;
