@@ -6,10 +6,15 @@
 //! delivers each at least once through a notifier, with a stable key.
 
 mod alerts;
+mod configuration;
 mod decide;
 mod dedup;
 mod dispatcher;
+mod flush;
 mod group;
+mod inhibit;
+mod intervals;
+mod membership;
 pub mod message;
 mod metrics;
 pub mod notifiers;
@@ -20,6 +25,7 @@ mod route;
 mod service;
 mod settings;
 mod silence;
+mod stages;
 mod views;
 
 #[cfg(test)]
@@ -34,6 +40,7 @@ pub use outbox::Outbox;
 pub use reason::Reason;
 pub use route::Plan;
 pub use service::{Notify, Prepared, SilenceError};
-pub use settings::{Receiver, Route, Settings};
+pub use settings::{InhibitRule, Receiver, Route, Settings, TimeInterval};
 pub use silence::{Draft, Planned, Refusal, Silence, SilenceState, Silences, Turn};
+pub use stages::Muted;
 pub use views::{AlertView, GroupView};

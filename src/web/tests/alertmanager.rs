@@ -236,7 +236,7 @@ async fn a_silence_that_is_wrong_is_refused_with_every_reason() {
     let matcher = |name: &str, value: &str, regex: bool| json!([{"name": name, "value": value, "isRegex": regex}]);
     for (body, code, parts) in [
         (json!({}), 400, vec!["startsAt is required", "endsAt is required", "createdBy is", "comment is", "matcher"]),
-        (json!([]), 400, vec!["not a silence"]),
+        (json!([]), 400, vec!["is required"]),
         (json!("x"), 400, vec!["not a silence"]),
         (silence(json!({"startsAt": "now"})), 400, vec!["startsAt: \"now\" is not a time"]),
         (silence(json!({"endsAt": NOW.rfc3339()})), 400, vec!["start time must be before end time"]),
