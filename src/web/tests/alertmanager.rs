@@ -26,7 +26,7 @@ fn silence(with: Value) -> Value {
 }
 
 /// The daemon has read what was stored once silences can be made.
-async fn ready() -> Served {
+pub(super) async fn ready() -> Served {
     let served = Served::start(Sample::default()).await;
     for _ in 0..1000 {
         let probe = silence(json!({"matchers": []}));
@@ -47,7 +47,7 @@ async fn make(served: &Served, with: Value) -> String {
     answer.json()["silenceID"].as_str().expect("an id").to_owned()
 }
 
-async fn fire(served: &Served, alerts: &[&str]) {
+pub(super) async fn fire(served: &Served, alerts: &[&str]) {
     let alerts: Vec<Value> = alerts.iter().map(|name| json!({"labels": {"alertname": name, "job": "x"}})).collect();
     assert_eq!(post(served, "/api/v2/alerts", &json!(alerts)).await.code, 200);
 }
