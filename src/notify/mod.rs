@@ -6,6 +6,7 @@
 //! delivers each at least once through a notifier, with a stable key.
 
 mod alerts;
+mod collapse;
 mod decide;
 mod dedup;
 mod dispatcher;
@@ -14,6 +15,7 @@ pub mod message;
 mod metrics;
 pub mod notifiers;
 mod outbox;
+mod present;
 mod queue;
 mod reason;
 mod route;
