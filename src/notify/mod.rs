@@ -9,6 +9,7 @@ mod alerts;
 mod decide;
 mod dedup;
 mod dispatcher;
+pub mod evidence;
 mod group;
 pub mod message;
 mod metrics;
@@ -19,6 +20,7 @@ mod reason;
 mod route;
 mod service;
 mod settings;
+mod testimony;
 
 #[cfg(test)]
 mod scenarios;
