@@ -20,6 +20,7 @@ mod reason;
 mod route;
 mod service;
 mod settings;
+mod silence;
 mod testimony;
 
 #[cfg(test)]
@@ -34,3 +35,4 @@ pub use reason::Reason;
 pub use route::Plan;
 pub use service::{Notify, Prepared};
 pub use settings::{Receiver, Route, Settings};
+pub use silence::{Draft, Planned, Refusal, Silence, SilenceState, Silences, Turn};
