@@ -10,6 +10,7 @@ mod collapse;
 mod decide;
 mod dedup;
 mod dispatcher;
+pub mod evidence;
 mod group;
 pub mod message;
 mod metrics;
@@ -22,6 +23,7 @@ mod route;
 mod service;
 mod settings;
 mod silence;
+mod testimony;
 
 #[cfg(test)]
 mod scenarios;
