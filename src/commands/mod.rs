@@ -10,6 +10,7 @@ mod metrics;
 mod output;
 mod probe;
 mod run;
+mod test_rules;
 
 use clap::ArgMatches;
 
@@ -48,7 +49,8 @@ pub struct Subcommand {
 }
 
 /// Every subcommand, in the order of the help.
-pub const ALL: &[Subcommand] = &[run::COMMAND, check::COMMAND, probe::COMMAND, demo::COMMAND, metrics::COMMAND];
+pub const ALL: &[Subcommand] =
+    &[run::COMMAND, check::COMMAND, test_rules::COMMAND, probe::COMMAND, demo::COMMAND, metrics::COMMAND];
 
 /// The whole command line.
 #[must_use]
