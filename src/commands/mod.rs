@@ -9,6 +9,8 @@ mod logging;
 mod metrics;
 mod output;
 mod probe;
+#[allow(dead_code)] // Its first commands come with the next commits.
+mod remote;
 mod run;
 mod test_rules;
 

@@ -19,6 +19,7 @@ mod reason;
 mod route;
 mod service;
 mod settings;
+mod silence;
 
 #[cfg(test)]
 mod scenarios;
@@ -32,3 +33,4 @@ pub use reason::Reason;
 pub use route::Plan;
 pub use service::{Notify, Prepared};
 pub use settings::{Receiver, Route, Settings};
+pub use silence::{Draft, Planned, Refusal, Silence, SilenceState, Silences, Turn};

@@ -83,6 +83,7 @@ pub(super) fn told(target: &str, ended: Option<&str>) -> Told {
         valid_until: at("2026-11-23T04:00:00Z"),
         generator_url: "https://watch.example/alerts/QueueDepthHigh".into(),
         value: 142.0,
+        resolved_value: None,
     };
     Told::new(&alert, ended)
 }

@@ -54,6 +54,7 @@ fn told(target: &str, ended: Option<Timestamp>) -> Told {
         valid_until: at("2026-11-23T03:00:00Z"),
         generator_url: "http://m/graph".into(),
         value: 142.0,
+        resolved_value: None,
     };
     Told::new(&alert, ended)
 }
