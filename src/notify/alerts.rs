@@ -28,6 +28,25 @@ pub(super) struct Held {
     pub version: u64,
     /// How many groups hold it.
     pub groups: usize,
+    /// When it was last reported.
+    pub updated_at: Timestamp,
+    /// Whether whoever reported it said itself until when it is valid.
+    pub explicit_end: bool,
+}
+
+impl Held {
+    fn new(alert: Alert, confirmed: bool, version: u64, at: Timestamp) -> Self {
+        Self { alert, confirmed, version, groups: 0, updated_at: at, explicit_end: false }
+    }
+}
+
+/// An alert that somebody else than our rules reports.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Received {
+    /// The alert.
+    pub alert: Alert,
+    /// Whether its end was named, and does not only follow from a time-out.
+    pub explicit_end: bool,
 }
 
 /// What a report did.
@@ -85,7 +104,7 @@ impl Alerts {
         let was_over = self.held.get(&id).is_some_and(|held| self.ended(held, at).is_some());
         self.versions += 1;
         let Some(held) = self.held.get_mut(&id) else {
-            self.held.insert(id, Held { alert: new.clone(), confirmed: true, version: self.versions, groups: 0 });
+            self.held.insert(id, Held::new(new.clone(), true, self.versions, at));
             self.dirty.insert(id);
             return Merged { id, changed: true };
         };
@@ -95,11 +114,27 @@ impl Alerts {
         let changed = times || was_over && merged.status(at) == AlertStatus::Firing;
         held.alert = merged;
         held.confirmed = true;
+        held.updated_at = at;
+        held.explicit_end = false;
         if changed {
             held.version = self.versions;
             self.dirty.insert(id);
         }
         Merged { id, changed }
+    }
+
+    /// Takes in a report of somebody who is not our rules. An end that its reporter named holds against an earlier one
+    /// that only follows from a time-out.
+    pub fn merge_external(&mut self, report: &Received, at: Timestamp) -> Merged {
+        let mut alert = report.alert.clone();
+        let named = self.held.get(&alert.fingerprint()).filter(|held| held.explicit_end && alert.ends_at.is_none());
+        let later = named.map(|held| held.alert.valid_until).filter(|end| *end > alert.valid_until);
+        alert.valid_until = later.unwrap_or(alert.valid_until);
+        let merged = self.merge(&alert, at);
+        if let Some(held) = self.held.get_mut(&merged.id) {
+            held.explicit_end = report.explicit_end || later.is_some();
+        }
+        merged
     }
 
     /// Notes that a group took the alert in.
@@ -136,7 +171,7 @@ impl Alerts {
         alert.valid_until = alert.valid_until.max(at + GRACE);
         let id = alert.fingerprint();
         self.versions += 1;
-        self.held.insert(id, Held { alert, confirmed: false, version: self.versions, groups: 0 });
+        self.held.insert(id, Held::new(alert, false, self.versions, at));
         Some(id)
     }
 

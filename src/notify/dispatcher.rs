@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::model::{Alert, AlertStatus, Fingerprint, Timestamp};
 use crate::store::{Document, NotificationLogRow};
 
-use super::alerts::Alerts;
+use super::alerts::{Alerts, Merged, Received};
 use super::decide::Undecided;
 use super::dedup::Entry;
 use super::group::{Group, GroupId};
@@ -130,22 +130,31 @@ impl Dispatcher {
         self.unheard = false;
         self.alerts.seen(at);
         for report in reports {
-            let known = self.alerts.get(report.fingerprint()).is_some();
-            let over = report.status(at) == AlertStatus::Resolved;
-            // What is over concerns those who knew of it.
-            if !known && over && !self.was_told(&report.labels) {
-                continue;
-            }
-            if !known && !over && self.alerts.is_full() {
-                self.refused += 1;
-                continue;
-            }
-            let merged = self.alerts.merge(report, at);
-            // One that is over stays where it is.
-            if merged.changed && !(known && over) {
-                self.place(merged.id, at);
-                self.alerts.forget_if_unused(merged.id);
-            }
+            self.take_in(report, at, |alerts| alerts.merge(report, at));
+        }
+    }
+
+    /// Takes in alerts that others than our rules report. It says nothing about the rules.
+    pub fn receive(&mut self, reports: &[Received], at: Timestamp) {
+        for report in reports {
+            self.take_in(&report.alert, at, |alerts| alerts.merge_external(report, at));
+        }
+    }
+
+    fn take_in(&mut self, report: &Alert, at: Timestamp, merge: impl FnOnce(&mut Alerts) -> Merged) {
+        let over = report.status(at) == AlertStatus::Resolved;
+        let known = self.alerts.get(report.fingerprint()).is_some();
+        // An end that somebody waits for to be told, of an alert that a crash made us forget.
+        let missed = !known && over && self.was_told(&report.labels);
+        if !known && !missed && (over || self.alerts.is_full()) {
+            self.refused += u64::from(!over);
+            return;
+        }
+        let merged = merge(&mut self.alerts);
+        // What is over stays where it is; what goes on is there already.
+        if merged.changed && !(known && over) {
+            self.place(merged.id, at);
+            self.alerts.forget_if_unused(merged.id);
         }
     }
 

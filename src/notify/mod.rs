@@ -6,9 +6,11 @@
 //! delivers each at least once through a notifier, with a stable key.
 
 mod alerts;
+mod collapse;
 mod decide;
 mod dedup;
 mod dispatcher;
+pub mod evidence;
 mod flush;
 mod group;
 mod inhibit;
@@ -18,6 +20,7 @@ pub mod message;
 mod metrics;
 pub mod notifiers;
 mod outbox;
+mod present;
 mod queue;
 mod reason;
 mod route;
@@ -25,10 +28,13 @@ mod service;
 mod settings;
 mod silence;
 mod stages;
+mod testimony;
+mod views;
 
 #[cfg(test)]
 mod scenarios;
 
+pub use alerts::Received;
 pub use decide::Decision;
 pub use dispatcher::{Changes, Counts, Dispatcher, Restored};
 pub use message::Notification;
@@ -36,7 +42,8 @@ pub use metrics::DEFINITIONS;
 pub use outbox::Outbox;
 pub use reason::Reason;
 pub use route::Plan;
-pub use service::{Notify, Prepared};
+pub use service::{Notify, Prepared, SilenceError};
 pub use settings::{InhibitRule, Receiver, Route, Settings, TimeInterval};
 pub use silence::{Draft, Planned, Refusal, Silence, SilenceState, Silences, Turn};
 pub use stages::Muted;
+pub use views::{AlertView, GroupView};
