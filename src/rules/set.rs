@@ -20,7 +20,7 @@ use super::restore;
 use super::retired::Retired;
 use super::rule::{Kind, Rule};
 use super::sources::sources;
-use super::view::GroupView;
+use super::view::{GroupView, State};
 use super::window;
 
 /// What all groups share.
@@ -114,9 +114,34 @@ impl RuleSet {
         rules.map(|rule| window::reach(&rule.expression.parsed, lookback.std())).max().unwrap_or(lookback.std())
     }
 
-    /// Evaluates every group that is due at `at`. Call it after each scrape, with the scrape's time.
+    /// Hands out every group that is due at `at`, to be evaluated and given back; until then it shows what it was and
+    /// is not due.
+    pub fn lend_due(&mut self, at: Timestamp) -> Vec<Group> {
+        self.groups.iter_mut().filter(|group| group.is_due(at)).map(Group::lend).collect()
+    }
+
+    /// Takes a group back that was handed out.
+    pub fn take_back(&mut self, group: Group) {
+        let place = self.groups.iter_mut().find(|at| at.away.is_some() && at.name == group.name && at.file == group.file);
+        if let Some(place) = place {
+            *place = group;
+        }
+    }
+
+    /// How many groups are handed out.
+    #[must_use]
+    pub fn away(&self) -> usize {
+        self.groups.iter().filter(|group| group.away.is_some()).count()
+    }
+
+    /// What is to be told at `at` of alerts whose rules are gone.
+    pub fn evaluate_retired(&mut self, at: Timestamp) -> Evaluation {
+        self.retired.evaluate(at, &self.outlet)
+    }
+
+    /// Evaluates every group that is due at `at`, one after the other.
     pub fn evaluate_due(&mut self, at: Timestamp, tsdb: &Tsdb, limits: &Limits) -> Evaluation {
-        let mut evaluation = self.retired.evaluate(at, &self.outlet);
+        let mut evaluation = self.evaluate_retired(at);
         for group in self.groups.iter_mut().filter(|group| group.is_due(at)) {
             evaluation.absorb(group.evaluate(at, tsdb, limits));
         }
@@ -126,18 +151,21 @@ impl RuleSet {
         evaluation
     }
 
-    /// An alert that is over for one rule and fires for another with the same labels, such as the edited form of
-    /// the same rule, fires. Telling both would page and resolve in turns.
-    fn leave_out_overruled(&self, alerts: &mut Vec<Alert>) {
+    /// Leaves out what is over for one rule and fires for another with the same labels, such as the edited form of
+    /// the same rule: it fires. Telling both would page and resolve in turns.
+    pub fn leave_out_overruled(&self, alerts: &mut Vec<Alert>) {
         if alerts.iter().all(|alert| alert.ends_at.is_none()) {
             return;
         }
         let rules = self.groups.iter().flat_map(|group| &group.rules);
-        let firing: BTreeSet<Labels> = rules
+        let here = rules
             .filter_map(Rule::alerting)
             .flat_map(|rule| rule.active.iter().filter(|(_, active)| active.phase == Phase::Firing))
-            .map(|(labels, _)| self.outlet.labels(labels))
-            .collect();
+            .map(|(labels, _)| labels);
+        let away = self.groups.iter().filter_map(|group| group.away.as_deref());
+        let away = away.flat_map(GroupView::alerts).filter(|alert| alert.state == State::Firing);
+        let firing: BTreeSet<Labels> =
+            here.chain(away.map(|alert| &alert.labels)).map(|labels| self.outlet.labels(labels)).collect();
         alerts.retain(|alert| alert.ends_at.is_none() || !firing.contains(&alert.labels));
     }
 
