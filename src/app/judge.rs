@@ -16,7 +16,7 @@ use crate::model::task::Spawner;
 use crate::model::{Alert, Clock, Duration, Stopwatch, Timestamp};
 use crate::notify::Notify;
 use crate::promql::Limits;
-use crate::rules::{Evaluation, Group, RuleSet};
+use crate::rules::{DataChange, Evaluation, Group, RuleSet};
 use crate::scrape::Scraper;
 use crate::store::{Document, Store, Table};
 use crate::tsdb::Tsdb;
@@ -250,8 +250,7 @@ impl Errand {
     fn run(&mut self, at: Timestamp) {
         let judge = &self.judge;
         let go_on = || !judge.halt.load(Ordering::SeqCst);
-        let evaluation =
-            self.group.as_mut().map(|group| group.evaluate_while(&go_on, at, &judge.tsdb, &RULE_LIMITS));
+        let evaluation = self.group.as_mut().map(|group| group.evaluate_while(&go_on, at, &judge.tsdb, &RULE_LIMITS));
         evaluation.iter().for_each(log);
         self.evaluation = evaluation;
     }
@@ -274,6 +273,12 @@ impl Drop for Errand {
 fn log(evaluation: &Evaluation) {
     for failure in &evaluation.failures {
         tracing::error!(group = failure.group, rule = failure.rule, error = failure.error, "rule evaluation failed");
+    }
+    for DataChange { group, rule, labels, missing } in &evaluation.data_changes {
+        match missing {
+            true => tracing::warn!(group, rule, %labels, "alert is held, its data are missing"),
+            false => tracing::info!(group, rule, %labels, "alert goes on, its data are back or it is over"),
+        }
     }
     for failure in &evaluation.template_failures {
         tracing::warn!(group = failure.group, rule = failure.rule, error = failure.error, "template failed");

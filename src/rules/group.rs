@@ -4,6 +4,7 @@
 //! are spread over their interval by a hash of their names, which stays the same across restarts.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration as StdDuration;
 
 use sha2::{Digest, Sha256};
@@ -12,10 +13,11 @@ use crate::model::{Alert, Duration, Labels, STALE_MARKER, Stopwatch, Timestamp};
 use crate::promql::{self, Limits, Value};
 use crate::tsdb::Tsdb;
 
-use super::alerting::{Active, Phase};
-use super::evaluation::{Evaluation, RuleFailure};
+use super::alerting::{Active, Phase, lacked_data};
+use super::evaluation::{DataChange, Evaluation, RuleFailure};
 use super::file::GroupSpec;
 use super::metrics::Metrics;
+use super::no_data::{self, Shared};
 use super::rule::{Kind, Round, Rule};
 use super::text;
 use super::view::{self, GroupView};
@@ -43,6 +45,7 @@ pub struct Group {
     /// While it is being evaluated elsewhere: how it looked before. Its rules are there, not here.
     pub(super) away: Option<Box<GroupView>>,
     pub(super) outlet: Outlet,
+    pub(super) no_data: Arc<Shared>,
     metrics: Metrics,
 }
 
@@ -78,6 +81,10 @@ impl Outlet {
         };
         let labels = self.labels(labels);
         let mut annotations = active.annotations.clone();
+        annotations.remove(no_data::ANNOTATION);
+        if let Some(since) = active.no_data_since {
+            annotations.insert("no_data".into(), format!("no data since {}, held as it was", since.rfc3339()));
+        }
         let name = labels.get(crate::model::labels::ALERT_NAME).unwrap_or("").to_owned();
         annotations.entry("runbook_url".into()).or_insert_with(|| format!("{}/runbooks/{name}", self.external_url));
         let query = crate::template::escape_query(expression.trim());
@@ -110,6 +117,7 @@ impl Group {
             noted: false,
             away: None,
             outlet: options.outlet(),
+            no_data: Arc::default(),
             metrics: metrics.clone(),
         }
     }
@@ -165,8 +173,9 @@ impl Group {
     pub(super) fn lend(&mut self) -> Self {
         let away = Some(Box::new(self.view()));
         let (name, file, outlet) = (self.name.clone(), self.file.clone(), self.outlet.clone());
-        let (rules, ended, metrics) = (Vec::new(), Vec::new(), self.metrics.clone());
-        let stays = Self { name, file, rules, ended, outlet, metrics, away, ..*self };
+        let (rules, ended) = (Vec::new(), Vec::new());
+        let (no_data, metrics) = (Arc::clone(&self.no_data), self.metrics.clone());
+        let stays = Self { name, file, rules, ended, outlet, no_data, metrics, away, ..*self };
         std::mem::replace(self, stays)
     }
 
@@ -200,7 +209,8 @@ impl Group {
                 let budget = Queries { tsdb, at, limits, watch: Stopwatch::start() };
                 let query = |text: &str| budget.answer(text);
                 let world = text::world(&self.outlet.external_labels, &self.outlet.external_url, at, &query);
-                let round = Round { at, read_at, limit: self.limit, tsdb, limits, world };
+                let no_data = &self.no_data;
+                let round = Round { at, read_at, limit: self.limit, tsdb, limits, world, no_data };
                 step(rule, &self.name, &round, &self.metrics, &mut evaluation);
             }
             if let Kind::Alerting(alerting) = &rule.kind {
@@ -212,6 +222,7 @@ impl Group {
             }
         }
         self.note(at, &mut evaluation);
+        self.metrics.held.with_label_values(&[&self.name]).set(self.held());
         self.last_evaluation = Some(at);
         self.evaluation_time = watch.elapsed();
         self.metrics.duration.with_label_values(&[&self.name]).observe(self.evaluation_time.as_secs_f64());
@@ -237,6 +248,13 @@ impl Group {
             #[allow(clippy::cast_precision_loss)]
             self.metrics.missed.with_label_values(&[&self.name]).inc_by(missed as f64);
         }
+    }
+
+    /// How many alerts stand still for lack of data.
+    #[allow(clippy::cast_precision_loss)] // far below 2^53
+    fn held(&self) -> f64 {
+        let alerts = self.rules.iter().filter_map(Rule::alerting).flat_map(|rule| rule.active.values());
+        alerts.filter(|active| active.no_data_since.is_some()).count() as f64
     }
 
     /// Keeps the time of the last evaluation while alerts are pending, see [`restore`].
@@ -271,6 +289,13 @@ fn step(rule: &mut Rule, group: &str, round: &Round<'_>, metrics: &Metrics, eval
     evaluation.template_failures.extend(template_errors.into_iter().map(|error| failure(error, rule.name())));
     if let Kind::Alerting(alerting) = &rule.kind {
         restore::difference(&rule.identity, &before, &alerting.active, &mut evaluation.state);
+        for (labels, active) in &alerting.active {
+            let (missing, was_missing) = (active.no_data_since.is_some(), before.get(labels).is_some_and(lacked_data));
+            if missing != was_missing {
+                let (group, rule, labels) = (group.to_owned(), alerting.name.clone(), labels.clone());
+                evaluation.data_changes.push(DataChange { group, rule, labels, missing });
+            }
+        }
     }
 }
 

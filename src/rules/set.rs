@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration as StdDuration;
 
 use crate::metrics::Registry;
@@ -16,6 +17,7 @@ use super::evaluation::Evaluation;
 use super::file::{self, Source};
 use super::group::{Group, Outlet};
 use super::metrics::Metrics;
+use super::no_data::{self, Shared};
 use super::restore;
 use super::retired::Retired;
 use super::rule::{Kind, Rule};
@@ -65,7 +67,22 @@ impl RuleSet {
             external_labels: settings.external_labels.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect(),
             external_url: external_url.trim_end_matches('/').to_owned(),
         };
-        Self::parse(&sources(settings, base)?, &options, registry)
+        let mut rules = Self::parse(&sources(settings, base)?, &options, registry)?;
+        let (default, at_most) = (settings.no_data, settings.no_data_at_most);
+        rules.share(Shared { default, at_most, ..Shared::default() });
+        Ok(rules)
+    }
+
+    /// Tells all values that some labels have in this configuration: an alert about another one is not held when its
+    /// data are missing, because what it is about was removed.
+    pub fn know_values(&mut self, existing: BTreeMap<String, BTreeSet<String>>) {
+        let shared = self.groups.first().map(|group| Shared::clone(&group.no_data)).unwrap_or_default();
+        self.share(Shared { existing, ..shared });
+    }
+
+    fn share(&mut self, shared: Shared) {
+        let shared = Arc::new(shared);
+        self.groups.iter_mut().for_each(|group| group.no_data = Arc::clone(&shared));
     }
 
     /// Checks and takes the rules of `sources`.
@@ -122,7 +139,8 @@ impl RuleSet {
 
     /// Takes a group back that was handed out.
     pub fn take_back(&mut self, group: Group) {
-        let place = self.groups.iter_mut().find(|at| at.away.is_some() && at.name == group.name && at.file == group.file);
+        let place =
+            self.groups.iter_mut().find(|at| at.away.is_some() && at.name == group.name && at.file == group.file);
         if let Some(place) = place {
             *place = group;
         }
@@ -184,6 +202,9 @@ impl RuleSet {
                         active.active_at = (active.active_at + down).min(at.max(active.active_at));
                     }
                     active.unseen_until = Some(at + hold);
+                    if labels.get(no_data::LABEL).is_some() {
+                        alerting.known.insert(labels.without(|name| name == no_data::LABEL), active.fed_by.clone());
+                    }
                     alerting.active.insert(labels, active);
                 }
             }
@@ -252,6 +273,8 @@ fn number_repeated(groups: &mut [Group]) {
     }
 }
 
+#[cfg(test)]
+mod no_data_tests;
 #[cfg(test)]
 mod resolved_tests;
 #[cfg(test)]
