@@ -5,11 +5,14 @@
 //! its edge: it keeps a decision and its deliveries in one transaction and hands them to the outbox, which
 //! delivers each at least once through a notifier, with a stable key.
 
+pub mod acknowledge;
 mod alerts;
 mod decide;
 mod dedup;
 mod dispatcher;
+pub mod drill;
 mod group;
+pub mod history;
 pub mod message;
 mod metrics;
 pub mod notifiers;
@@ -19,6 +22,7 @@ mod reason;
 mod route;
 mod service;
 mod settings;
+mod turn;
 
 #[cfg(test)]
 mod scenarios;

@@ -17,12 +17,14 @@ use tokio::sync::Notify as Wake;
 use crate::model::task::{BoxFuture, Task};
 use crate::model::{Clock, Stopwatch, Timestamp};
 use crate::runbooks::Runbooks;
-use crate::store::{OutboxRow, Store, StoreError};
+use crate::store::{HistoryEntry, OutboxRow, Store, StoreError};
 
+use super::history::{self, Ended};
 use super::message::Notification;
 use super::metrics::Metrics;
 use super::notifiers::{Attempt, Failure, FailureReason, Notifier};
 use super::queue::{Address, Queue, Settled};
+use super::turn::LastTurn;
 
 /// Longest sleep, so that the age of what waits stays true in the metric and the store is asked again.
 const LONGEST_SLEEP: StdDuration = StdDuration::from_secs(5);
@@ -55,6 +57,7 @@ struct Inner {
     closing: AtomicBool,
     wake: Wake,
     settled: Wake,
+    turn: LastTurn,
     store: Store,
     clock: Clock,
     metrics: Metrics,
@@ -63,8 +66,8 @@ struct Inner {
 /// What the store is to record.
 #[derive(Debug, Clone)]
 enum Answered {
-    Finished { id: String, result: String },
-    Postponed { id: String, attempts: u32, next: Timestamp, error: String },
+    Finished { id: String, result: String, history: HistoryEntry },
+    Postponed { id: String, attempts: u32, next: Timestamp, error: String, history: HistoryEntry },
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -82,6 +85,7 @@ impl Outbox {
             closing: AtomicBool::new(false),
             wake: Wake::new(),
             settled: Wake::new(),
+            turn: LastTurn::default(),
             store,
             clock,
             metrics,
@@ -119,6 +123,18 @@ impl Outbox {
         lock(&self.0.queue).standing().0
     }
 
+    /// When the worker last came round.
+    #[must_use]
+    pub fn last_turn(&self) -> Option<Timestamp> {
+        self.0.turn.get()
+    }
+
+    /// Since when a message is due that nobody tries to deliver, though its receiver may be tried at `at`.
+    #[must_use]
+    pub fn due_since(&self, at: Timestamp) -> Option<Timestamp> {
+        lock(&self.0.queue).next_due().filter(|due| *due < at)
+    }
+
     /// Begins no further attempt and waits for those under way, at most `within`. What waits stays in the store.
     pub async fn close(&self, within: StdDuration) {
         self.0.closing.store(true, Ordering::SeqCst);
@@ -138,7 +154,8 @@ impl Inner {
                 group = row.group_key,
                 "outbox full, notification given up"
             );
-            self.remember(Answered::Finished { id: row.id, result: "given up: outbox full".to_owned() });
+            let history = history::attempt(self.clock.now(), &row, 0, &Ended::GivenUp { error: "outbox full" });
+            self.remember(Answered::Finished { id: row.id, result: "given up: outbox full".to_owned(), history });
         }
     }
 
@@ -168,6 +185,7 @@ impl Inner {
                 self.show(now);
                 shown = Some(now);
             }
+            self.turn.note(now);
             let next = lock(&self.queue).next_due().filter(|_| room > 0);
             let sleep = next.map_or(LONGEST_SLEEP, |next| next.since(now).min(LONGEST_SLEEP));
             tokio::select! {
@@ -248,28 +266,38 @@ impl Inner {
         let settled = lock(&self.queue).settle(&row, retry, now, rand::random());
         let error = result.err().map(|failure| failure.message).unwrap_or_default();
         let attempt = row.attempts + 1;
+        let ended = match settled {
+            Settled::Delivered => Ended::Delivered,
+            Settled::Postponed { next, .. } => Ended::Failed { error: &error, next },
+            Settled::Dropped => Ended::GivenUp { error: &error },
+        };
+        let history = history::attempt(now, &row, attempt, &ended);
         match settled {
             Settled::Delivered => {
                 tracing::info!(receiver, notifier, group = row.group_key, attempt, "notification delivered");
-                Answered::Finished { id: row.id, result: "delivered".to_owned() }
+                Answered::Finished { id: row.id, result: "delivered".to_owned(), history }
             }
             Settled::Postponed { attempts, next } => {
                 let retry_in = crate::model::Duration::from(next.since(now));
                 tracing::warn!(receiver, notifier, attempt, %retry_in, error, "delivery failed, will retry");
-                Answered::Postponed { id: row.id, attempts, next, error }
+                Answered::Postponed { id: row.id, attempts, next, error, history }
             }
             Settled::Dropped => {
                 self.metrics.dropped.with_label_values(&[receiver, notifier]).inc();
                 tracing::error!(receiver, notifier, group = row.group_key, attempt, error, "notification given up");
-                Answered::Finished { id: row.id, result: format!("given up: {error}") }
+                Answered::Finished { id: row.id, result: format!("given up: {error}"), history }
             }
         }
     }
 
     async fn hand_over(&self, answered: &Answered) -> Result<(), StoreError> {
         match answered {
-            Answered::Finished { id, result } => self.store.finish(id, self.clock.now(), result).await,
-            Answered::Postponed { id, attempts, next, error } => self.store.postpone(id, *attempts, *next, error).await,
+            Answered::Finished { id, result, history } => {
+                self.store.finish(id, self.clock.now(), result, vec![history.clone()]).await
+            }
+            Answered::Postponed { id, attempts, next, error, history } => {
+                self.store.postpone(id, *attempts, *next, error, vec![history.clone()]).await
+            }
         }
     }
 

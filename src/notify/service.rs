@@ -23,6 +23,7 @@ use super::notifiers::KINDS;
 use super::outbox::{Notifiers, Outbox};
 use super::route::Plan;
 use super::settings::Settings;
+use super::turn::LastTurn;
 
 /// Longest sleep, so that a clock that was set is noticed.
 const LONGEST_SLEEP: StdDuration = StdDuration::from_secs(5);
@@ -85,6 +86,7 @@ struct Inner {
     early: Mutex<Option<Rounds>>,
     closing: AtomicBool,
     closed: Wake,
+    turn: LastTurn,
 }
 
 impl Notify {
@@ -97,7 +99,9 @@ impl Notify {
         let dispatcher = Mutex::new(Dispatcher::new(prepared.plan));
         let early = Mutex::new(Some(VecDeque::new()));
         let (wake, closing, closed) = (Wake::new(), AtomicBool::new(false), Wake::new());
-        let notify = Self(Arc::new(Inner { dispatcher, outbox, store, clock, metrics, wake, early, closing, closed }));
+        let turn = LastTurn::default();
+        let inner = Inner { dispatcher, outbox, store, clock, metrics, wake, early, closing, closed, turn };
+        let notify = Self(Arc::new(inner));
         let inner = Arc::clone(&notify.0);
         let dispatch = Task::new("dispatcher", move || {
             let inner = Arc::clone(&inner);
@@ -142,6 +146,12 @@ impl Notify {
     pub fn alerts(&self) -> Vec<(Alert, Option<Timestamp>)> {
         let dispatcher = self.0.dispatcher();
         dispatcher.alerts(self.0.clock.now()).map(|(alert, ended)| (alert.clone(), ended)).collect()
+    }
+
+    /// When the dispatcher last came round.
+    #[must_use]
+    pub fn last_turn(&self) -> Option<Timestamp> {
+        self.0.turn.get()
     }
 
     /// What waits for delivery.
@@ -193,6 +203,7 @@ impl Inner {
                 tidied = Some(now);
             }
             self.show(now);
+            self.turn.note(now);
             let next = self.dispatcher().next_due().map_or(LONGEST_SLEEP, |due| due.since(now).min(LONGEST_SLEEP));
             tokio::select! {
                 () = self.wake.notified() => {}
@@ -242,7 +253,7 @@ impl Inner {
         for chunk in decisions.chunks(MOST_AT_ONCE) {
             let log: Vec<_> = chunk.iter().flat_map(|decision| decision.log.clone()).collect();
             let deliveries: Vec<_> = chunk.iter().flat_map(|decision| decision.deliveries.clone()).collect();
-            if let Err(error) = self.store.commit_notification(log, deliveries.clone()).await {
+            if let Err(error) = self.store.commit_notification(log, deliveries.clone(), Vec::new()).await {
                 tracing::error!(%error, "notifications are told from memory, a crash would lose them");
             }
             for (row, reason) in chunk.iter().flat_map(|decision| decision.deliveries.iter().zip(&decision.reasons)) {
