@@ -10,7 +10,6 @@ use std::time::Duration as StdDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Alert, Fingerprint, Labels, Timestamp};
-use crate::store::Document;
 
 /// Somebody takes care of an alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +49,8 @@ pub struct Acknowledgements {
     given: BTreeMap<Fingerprint, Acknowledgement>,
     /// Those whose expiry was noticed already.
     expired: BTreeSet<Fingerprint>,
+    /// Those that are over and may still be stored.
+    gone: BTreeSet<Fingerprint>,
 }
 
 impl Acknowledgements {
@@ -57,6 +58,7 @@ impl Acknowledgements {
     pub fn set(&mut self, given: Acknowledgement) {
         let id = given.fingerprint();
         self.expired.remove(&id);
+        self.gone.remove(&id);
         self.given.insert(id, given);
     }
 
@@ -69,7 +71,14 @@ impl Acknowledgements {
     /// Takes back the one of an alert. Answers it, if it was there.
     pub fn remove(&mut self, id: Fingerprint) -> Option<Acknowledgement> {
         self.expired.remove(&id);
-        self.given.remove(&id)
+        let given = self.given.remove(&id);
+        self.gone.extend(given.iter().map(|_| id));
+        given
+    }
+
+    /// Those that were removed since the last call.
+    pub fn gone(&mut self) -> BTreeSet<Fingerprint> {
+        std::mem::take(&mut self.gone)
     }
 
     /// From when on nobody took care: from `told`, or from the end of an acknowledgement that expired since. `None`
@@ -108,34 +117,19 @@ impl Acknowledgements {
         self.given.values().filter(|given| given.holds(at)).count()
     }
 
-    /// What is stored of one.
-    #[must_use]
-    pub fn document(given: &Acknowledgement) -> Option<Document> {
-        let body = serde_json::to_string(given).ok()?;
-        Some(Document { key: given.fingerprint().to_string(), body })
-    }
-
-    /// Takes in what was stored; of alerts that are not known any more nothing. Answers the keys that may go.
-    pub fn restore(
-        &mut self,
-        documents: &[Document],
-        at: Timestamp,
-        known: impl Fn(Fingerprint) -> bool,
-    ) -> Vec<String> {
-        let mut useless = Vec::new();
-        for document in documents {
-            match serde_json::from_str::<Acknowledgement>(&document.body) {
-                Ok(given) if known(given.fingerprint()) => {
-                    let id = given.fingerprint();
-                    if !given.holds(at) {
-                        self.expired.insert(id);
-                    }
-                    self.given.insert(id, given);
-                }
-                _ => useless.push(document.key.clone()),
+    /// Takes in what was stored of one; nothing if its alert is not `known` any more. Answers whether it could be read.
+    pub fn restore(&mut self, body: &str, at: Timestamp, known: impl Fn(Fingerprint) -> bool) -> bool {
+        let Ok(given) = serde_json::from_str::<Acknowledgement>(body) else { return false };
+        let id = given.fingerprint();
+        if known(id) {
+            if !given.holds(at) {
+                self.expired.insert(id);
             }
+            self.given.insert(id, given);
+        } else {
+            self.gone.insert(id);
         }
-        useless
+        true
     }
 }
 
@@ -225,12 +219,12 @@ mod tests {
 
     #[test]
     fn what_was_stored_comes_back_unless_its_alert_is_gone() {
-        let document = Acknowledgements::document(&given(10, Some(100))).expect("stored");
-        let broken = Document { key: "b".to_owned(), body: "{".to_owned() };
+        let stored = serde_json::to_string(&given(10, Some(100))).expect("stored");
         let mut all = Acknowledgements::default();
-        let useless = all.restore(&[document.clone(), broken.clone()], at(50), |_| true);
-        assert_eq!((useless, all.count(at(50))), (vec!["b".to_owned()], 1));
+        assert!(all.restore(&stored, at(50), |_| true) && !all.restore("{", at(50), |_| true));
+        assert_eq!((all.count(at(50)), all.gone().len()), (1, 0));
         let mut none = Acknowledgements::default();
-        assert_eq!(none.restore(&[document.clone()], at(50), |_| false), [document.key]);
+        assert!(none.restore(&stored, at(50), |_| false));
+        assert_eq!((none.count(at(50)), none.gone().len()), (0, 1), "what is stored may go");
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct Held {
     pub version: u64,
     /// How many groups hold it.
     pub groups: usize,
+    /// Whether it was over when history last heard of it; `None` if it never did.
+    pub noted: Option<bool>,
 }
 
 /// What is stored of an alert.
@@ -87,7 +89,8 @@ impl Alerts {
                 }
             }
             None => {
-                self.held.insert(id, Held { alert: new.clone(), confirmed: true, version: versions, groups: 0 });
+                let alert = new.clone();
+                self.held.insert(id, Held { alert, confirmed: true, version: versions, groups: 0, noted: None });
                 self.dirty.insert(id);
             }
         }
@@ -110,6 +113,12 @@ impl Alerts {
         self.forget_if_unused(id);
     }
 
+    /// Notes that history hears of an alert as it stands. Answers whether that is news.
+    pub fn note(&mut self, id: Fingerprint, over: bool) -> bool {
+        let held = self.held.get_mut(&id).filter(|held| held.groups > 0 && held.noted != Some(over));
+        held.map(|held| held.noted = Some(over)).is_some()
+    }
+
     /// Forgets an alert that no group holds.
     pub fn forget_if_unused(&mut self, id: Fingerprint) {
         if self.held.get(&id).is_some_and(|held| held.groups == 0) {
@@ -124,7 +133,8 @@ impl Alerts {
         alert.valid_until = alert.valid_until.max(at + GRACE);
         let id = alert.fingerprint();
         self.versions += 1;
-        self.held.insert(id, Held { alert, confirmed: false, version: self.versions, groups: 0 });
+        let noted = Some(alert.ends_at.is_some());
+        self.held.insert(id, Held { alert, confirmed: false, version: self.versions, groups: 0, noted });
         Some(id)
     }
 

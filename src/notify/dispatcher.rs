@@ -8,9 +8,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::{Alert, AlertStatus, Fingerprint, Timestamp};
-use crate::store::{Document, NotificationLogRow};
+use crate::store::{Document, HistoryEntry, NotificationLogRow};
 
+use super::acknowledge::Acknowledgements;
 use super::alerts::Alerts;
+use super::chronicle::Chronicle;
 use super::decide::Undecided;
 use super::dedup::Entry;
 use super::group::{Group, GroupId};
@@ -19,6 +21,7 @@ use super::route::Plan;
 /// Prefixes of the keys under which alerts and groups are stored.
 const ALERT: &str = "alert/";
 const GROUP: &str = "group/";
+pub(super) const ACKNOWLEDGEMENT: &str = "acknowledgement/";
 
 /// Decides who is told what, and when.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub struct Dispatcher {
     pub(super) groups: BTreeMap<GroupId, Group>,
     pub(super) log: HashMap<String, Entry>,
     pub(super) undecided: Undecided,
+    pub(super) acknowledgements: Acknowledgements,
+    pub(super) chronicle: Chronicle,
     dirty_groups: BTreeSet<GroupId>,
     /// Restored, and the rules were not heard since: nothing is told yet, not even an end, because what else fires
     /// is not known.
@@ -42,6 +47,8 @@ pub struct Changes {
     pub set: Vec<Document>,
     /// To be removed.
     pub remove: Vec<String>,
+    /// What happened.
+    pub history: Vec<HistoryEntry>,
 }
 
 /// What [`Dispatcher::restore`] found.
@@ -78,6 +85,8 @@ impl Dispatcher {
             groups: BTreeMap::new(),
             log: HashMap::new(),
             undecided: Undecided::default(),
+            acknowledgements: Acknowledgements::default(),
+            chronicle: Chronicle::default(),
             dirty_groups: BTreeSet::new(),
             unheard: false,
             refused: 0,
@@ -116,6 +125,7 @@ impl Dispatcher {
                 None => restored.unreadable += 1,
             }
         }
+        self.restore_acknowledgements(documents, at);
         self.unheard = true;
         let empty: Vec<GroupId> =
             self.groups.iter().filter(|(_, group)| group.members.is_empty()).map(|(id, _)| id.clone()).collect();
@@ -136,6 +146,7 @@ impl Dispatcher {
                 if over && self.was_told(report) {
                     self.alerts.merge(report, at);
                     self.place(id, at, true);
+                    self.note(id, at);
                     self.alerts.forget_if_unused(id);
                 } else if !over {
                     self.refused += 1;
@@ -144,6 +155,7 @@ impl Dispatcher {
             }
             self.alerts.merge(report, at);
             self.place(id, at, false);
+            self.note(id, at);
             self.alerts.forget_if_unused(id);
         }
     }
@@ -267,17 +279,22 @@ impl Dispatcher {
             let body = self.groups.get(&id).and_then(|group| group.stored(&id));
             add(format!("{GROUP}{}\n{}", id.receiver, id.key), body);
         }
+        for id in self.acknowledgements.gone() {
+            add(format!("{ACKNOWLEDGEMENT}{id}"), None);
+        }
+        changes.history = self.chronicle.take();
         changes
     }
 
     /// Whether [`Dispatcher::changes`] has anything.
     #[must_use]
     pub fn has_changes(&self) -> bool {
-        self.alerts.has_changes() || !self.dirty_groups.is_empty()
+        self.alerts.has_changes() || !self.dirty_groups.is_empty() || !self.chronicle.is_empty()
     }
 
     /// Takes changes back that could not be stored; they come again, as they are then.
     pub fn not_saved(&mut self, changes: &Changes) {
+        self.chronicle.put_back(changes.history.clone());
         for key in changes.set.iter().map(|document| &document.key).chain(&changes.remove) {
             if let Some(id) = key.strip_prefix(ALERT).and_then(|hex| u64::from_str_radix(hex, 16).ok()) {
                 self.alerts.touch(Fingerprint(id));

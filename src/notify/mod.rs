@@ -7,6 +7,7 @@
 
 pub mod acknowledge;
 mod alerts;
+mod chronicle;
 mod decide;
 mod dedup;
 mod dispatcher;

@@ -237,11 +237,8 @@ impl Inner {
     /// Stores what changed.
     async fn save(&self) {
         let changes = self.dispatcher().changes();
-        if changes.set.is_empty() && changes.remove.is_empty() {
-            return;
-        }
-        let (set, remove) = (changes.set.clone(), changes.remove.clone());
-        if self.store.put(Table::NotifyAlerts, set, remove).await.is_err() {
+        let (set, remove, history) = (changes.set.clone(), changes.remove.clone(), changes.history.clone());
+        if self.store.put_and_record(Table::NotifyAlerts, set, remove, history).await.is_err() {
             // The store has said so; it comes again with the next change or sleep.
             self.dispatcher().not_saved(&changes);
         }

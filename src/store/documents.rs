@@ -20,8 +20,6 @@ pub enum Table {
     RuleAlerts,
     /// Alerts that the dispatcher knows.
     NotifyAlerts,
-    /// Which firing alerts somebody takes care of.
-    Acknowledgements,
 }
 
 impl Table {
@@ -29,7 +27,6 @@ impl Table {
         match self {
             Self::RuleAlerts => "rule_alerts",
             Self::NotifyAlerts => "notify_alerts",
-            Self::Acknowledgements => "acknowledgements",
         }
     }
 }
