@@ -194,6 +194,7 @@ mod tests {
             valid_until: Timestamp::from_millis(starts + 60_000),
             generator_url: String::new(),
             value: f64::NAN,
+            resolved_value: None,
         }
     }
 
@@ -232,6 +233,16 @@ mod tests {
         assert_eq!(alerts.ended(alerts.get(id).expect("known"), late), None);
         alerts.seen(late);
         assert_eq!(alerts.ended(alerts.get(id).expect("known"), late).map(Timestamp::millis), Some(60_000));
+    }
+
+    #[test]
+    fn an_alert_of_a_file_that_knew_no_resolved_value_is_read() {
+        let mut alerts = Alerts::default();
+        alerts.merge(&Alert { value: 1.0, ..alert(0, None) }, Timestamp::from_millis(0));
+        let stored = alerts.changes().pop().and_then(|(_, body)| body).expect("stored");
+        let older = stored.replace(",\"resolved_value\":null", "");
+        assert_ne!(older, stored);
+        assert!(Alerts::default().restore(&older, Timestamp::from_millis(0)).is_some());
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod decide;
 mod dedup;
 mod dispatcher;
 pub mod drill;
+pub mod evidence;
 mod group;
 pub mod history;
 pub mod message;
@@ -24,6 +25,8 @@ mod route;
 mod service;
 mod settings;
 mod turn;
+mod silence;
+mod testimony;
 
 #[cfg(test)]
 mod scenarios;
@@ -37,3 +40,4 @@ pub use reason::Reason;
 pub use route::Plan;
 pub use service::{Notify, Prepared};
 pub use settings::{Receiver, Route, Settings};
+pub use silence::{Draft, Planned, Refusal, Silence, SilenceState, Silences, Turn};

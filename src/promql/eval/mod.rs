@@ -54,8 +54,6 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) notes: Notes,
     /// Frame of the query itself: what `start()`, `end()`, `step()` and `range()` speak of.
     pub(crate) query: Frame,
-    /// End of the query's range as asked for, which need not be one of its steps.
-    pub(crate) query_end: i64,
     pub(crate) is_range: bool,
     pub(crate) delayed: bool,
     pub(crate) lookback: i64,
@@ -77,7 +75,6 @@ impl<'a> Evaluator<'a> {
             text: expr.text(),
             notes: Notes::default(),
             query,
-            query_end: query.end(),
             is_range: false,
             delayed: options.delayed_name_removal,
             lookback: millis(limits.lookback),
@@ -265,7 +262,6 @@ pub(crate) fn range(
     let frame = Frame::range(start, end, step);
     let mut evaluator = Evaluator::new(expr, tsdb, frame, limits, options);
     evaluator.is_range = true;
-    evaluator.query_end = end;
     if frame.steps == 0 {
         return Ok(answer((Value::Matrix(Vec::new()), evaluator.notes)));
     }

@@ -38,7 +38,7 @@ impl Evaluator<'_> {
         at.map(|at| match at {
             At::Time(millis) => millis,
             At::Start => self.query.start,
-            At::End => self.query_end,
+            At::End => self.query.until,
         })
     }
 

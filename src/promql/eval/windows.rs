@@ -111,7 +111,7 @@ impl Evaluator<'_> {
             fixed: self.fixed_time(subquery.at),
             distinct: true,
         };
-        let (after, until) = (vector.bounds(frame.start).0, vector.bounds(frame.end()).1);
+        let (after, until) = (vector.bounds(frame.start).0, vector.bounds(frame.until).1);
         let step = subquery.step.unwrap_or(self.subquery_interval);
         // The steps of a subquery are multiples of its interval, wherever the outer steps lie.
         let first = step.saturating_mul(after.div_euclid(step).saturating_add(1));
