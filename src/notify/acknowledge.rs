@@ -180,6 +180,7 @@ mod tests {
             valid_until: at(starts + 60),
             generator_url: String::new(),
             value: 1.0,
+            resolved_value: None,
         }
     }
 

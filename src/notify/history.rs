@@ -198,7 +198,7 @@ pub fn acknowledgement(at: Timestamp, event: Event, given: &Acknowledgement, bec
 
 /// How an attempt ended.
 #[derive(Debug, Clone)]
-pub enum Ended<'a> {
+pub enum Outcome<'a> {
     /// The receiver took it.
     Delivered,
     /// There will be another attempt.
@@ -235,7 +235,7 @@ struct MessageAlert {
 
 /// One attempt at a message and how it ended; `attempt` counts from 1, 0 stands for none at all.
 #[must_use]
-pub fn attempt(at: Timestamp, row: &OutboxRow, attempt: u32, ended: &Ended<'_>) -> HistoryEntry {
+pub fn attempt(at: Timestamp, row: &OutboxRow, attempt: u32, outcome: &Outcome<'_>) -> HistoryEntry {
     let message: Option<Message> = serde_json::from_str(&row.body).ok();
     let alerts = message.as_ref().map(|message| message.alerts.as_slice()).unwrap_or_default();
     let mut subjects: Vec<String> = alerts.iter().filter_map(|a| a.labels.get(ALERT_NAME)).map(str::to_owned).collect();
@@ -243,10 +243,10 @@ pub fn attempt(at: Timestamp, row: &OutboxRow, attempt: u32, ended: &Ended<'_>) 
     subjects.dedup();
     subjects.extend(alerts.iter().take(MOST_FINGERPRINTS).map(|alert| alert.fingerprint.clone()));
     let resolved = alerts.iter().filter(|alert| alert.status == crate::model::AlertStatus::Resolved).count();
-    let (event, error, next_attempt_at) = match ended {
-        Ended::Delivered => (Event::Delivered, None, None),
-        Ended::Failed { error, next } => (Event::Failed, Some(short(error)), Some(*next)),
-        Ended::GivenUp { error } => (Event::GivenUp, Some(short(error)), None),
+    let (event, error, next_attempt_at) = match outcome {
+        Outcome::Delivered => (Event::Delivered, None, None),
+        Outcome::Failed { error, next } => (Event::Failed, Some(short(error)), Some(*next)),
+        Outcome::GivenUp { error } => (Event::GivenUp, Some(short(error)), None),
     };
     let labels = message.as_ref().map(|message| message.common_labels.clone());
     let facts = Facts {

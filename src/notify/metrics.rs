@@ -25,6 +25,20 @@ pub static DROPPED: Definition = Definition::counter(
     &["receiver", "notifier"],
 );
 
+/// Messages told as one.
+pub static COLLAPSED: Definition = Definition::counter(
+    "memsentry_notifications_collapsed_total",
+    "Notifications that waited for a dead receiver and were put together with others into one message.",
+    &["receiver", "notifier"],
+);
+
+/// Dead receivers.
+pub static CIRCUIT: Definition = Definition::gauge(
+    "memsentry_receiver_circuit_open",
+    "Whether a receiver counts as dead, after five failures in a row: its messages wait and will be told as one.",
+    &["receiver", "notifier"],
+);
+
 /// Time of one attempt.
 pub static DURATION: Definition = Definition::histogram(
     "memsentry_notification_duration_seconds",
@@ -53,7 +67,7 @@ pub static ALERTS: Definition = Definition::gauge(
 
 /// Everything this module exposes.
 pub static DEFINITIONS: &[&Definition] =
-    &[&ATTEMPTS, &FAILURES, &DROPPED, &DURATION, &OUTBOX_ENTRIES, &OUTBOX_OLDEST, &ALERTS];
+    &[&ATTEMPTS, &FAILURES, &DROPPED, &COLLAPSED, &CIRCUIT, &DURATION, &OUTBOX_ENTRIES, &OUTBOX_OLDEST, &ALERTS];
 
 /// Handles on all of them.
 #[derive(Clone)]
@@ -61,6 +75,8 @@ pub(super) struct Metrics {
     pub attempts: Counter,
     pub failures: Counter,
     pub dropped: Counter,
+    pub collapsed: Counter,
+    pub circuit: Gauge,
     pub duration: Histogram,
     pub entries: Gauge,
     pub oldest: Gauge,
@@ -73,6 +89,8 @@ impl Metrics {
             attempts: registry.counter(&ATTEMPTS),
             failures: registry.counter(&FAILURES),
             dropped: registry.counter(&DROPPED),
+            collapsed: registry.counter(&COLLAPSED),
+            circuit: registry.gauge(&CIRCUIT),
             duration: registry.histogram(&DURATION),
             entries: registry.gauge(&OUTBOX_ENTRIES),
             oldest: registry.gauge(&OUTBOX_OLDEST),
@@ -90,6 +108,7 @@ impl Metrics {
     pub fn start(&self, receiver: &str, notifier: &str) {
         self.attempts.with_label_values(&[receiver, notifier]).inc_by(0.0);
         self.dropped.with_label_values(&[receiver, notifier]).inc_by(0.0);
+        self.collapsed.with_label_values(&[receiver, notifier]).inc_by(0.0);
         for reason in FailureReason::ALL {
             self.failures.with_label_values(&[receiver, notifier, reason.as_str()]).inc_by(0.0);
         }

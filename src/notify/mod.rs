@@ -7,7 +7,9 @@
 
 pub mod acknowledge;
 mod alerts;
+mod answers;
 mod chronicle;
+mod collapse;
 mod decide;
 mod dedup;
 mod dispatcher;
@@ -19,14 +21,15 @@ pub mod message;
 mod metrics;
 pub mod notifiers;
 mod outbox;
+mod present;
 mod queue;
 mod reason;
 mod route;
 mod service;
 mod settings;
-mod turn;
 mod silence;
 mod testimony;
+mod turn;
 
 #[cfg(test)]
 mod scenarios;

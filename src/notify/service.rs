@@ -20,7 +20,7 @@ use crate::store::{Store, StoreError, Table};
 use super::dispatcher::{Counts, Dispatcher, Restored};
 use super::metrics::Metrics;
 use super::notifiers::KINDS;
-use super::outbox::{Notifiers, Outbox};
+use super::outbox::{Notifiers, Outbox, Wired};
 use super::route::Plan;
 use super::settings::Settings;
 use super::turn::LastTurn;
@@ -54,8 +54,13 @@ impl Prepared {
         if problems.is_empty() {
             for (index, receiver) in settings.receivers.iter().enumerate() {
                 for kind in KINDS {
+                    let wishes = kind.send_resolved(receiver).into_iter();
                     match kind.build(receiver) {
-                        Ok(built) => all.extend(built.into_iter().map(|(l, n)| ((receiver.name.clone(), l), n))),
+                        Ok(built) => {
+                            all.extend(built.into_iter().zip(wishes).map(|((label, notifier), send_resolved)| {
+                                ((receiver.name.clone(), label), Wired { notifier, send_resolved })
+                            }))
+                        }
                         Err(wrong) => {
                             problems.extend(wrong.into_iter().map(|p| p.below(&format!("receivers[{index}]"))));
                         }
@@ -76,7 +81,7 @@ impl Prepared {
 pub struct Notify(Arc<Inner>);
 
 struct Inner {
-    dispatcher: Mutex<Dispatcher>,
+    dispatcher: Arc<Mutex<Dispatcher>>,
     outbox: Outbox,
     store: Store,
     clock: Clock,
@@ -94,9 +99,11 @@ impl Notify {
     #[must_use]
     pub fn new(prepared: Prepared, store: Store, clock: Clock, registry: &Registry) -> (Self, Vec<Task>) {
         let metrics = Metrics::new(registry);
-        let (outbox, deliver) = Outbox::new(store.clone(), clock.clone(), metrics.clone());
+        let dispatcher = Arc::new(Mutex::new(Dispatcher::new(prepared.plan)));
+        let known = Arc::clone(&dispatcher);
+        let ended = Box::new(move |alert, at| lock(&known).ended(alert, at));
+        let (outbox, deliver) = Outbox::new(store.clone(), clock.clone(), metrics.clone(), ended);
         outbox.reconfigure(prepared.notifiers);
-        let dispatcher = Mutex::new(Dispatcher::new(prepared.plan));
         let early = Mutex::new(Some(VecDeque::new()));
         let (wake, closing, closed) = (Wake::new(), AtomicBool::new(false), Wake::new());
         let turn = LastTurn::default();
@@ -175,10 +182,14 @@ impl Notify {
     }
 }
 
+fn lock(dispatcher: &Mutex<Dispatcher>) -> MutexGuard<'_, Dispatcher> {
+    // A panic while holding the lock leaves the alerts behind; telling twice is better than not at all.
+    dispatcher.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Inner {
     fn dispatcher(&self) -> MutexGuard<'_, Dispatcher> {
-        // A panic while holding the lock leaves the alerts behind; telling twice is better than not at all.
-        self.dispatcher.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.dispatcher)
     }
 
     fn early(&self) -> MutexGuard<'_, Option<Rounds>> {
