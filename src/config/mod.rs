@@ -56,6 +56,12 @@ pub struct Config {
     /// The destinations that routes name.
     #[serde(default)]
     pub receivers: Vec<notify::Receiver>,
+    /// How long it is remembered what happened to alerts.
+    #[serde(default)]
+    pub history: notify::History,
+    /// How acknowledgements end.
+    #[serde(default)]
+    pub acknowledge: notify::Acknowledge,
 }
 
 /// One service to watch.
@@ -121,7 +127,7 @@ impl Config {
     /// Who is told, as one section.
     #[must_use]
     pub fn notify(&self) -> notify::Settings {
-        notify::Settings { route: self.route.clone(), receivers: self.receivers.clone() }
+        notify::Settings { route: self.route.clone(), receivers: self.receivers.clone(), history: self.history, acknowledge: self.acknowledge }
     }
 
     /// Where a person finds this memsentry's pages: `web.external_url`, or else what it listens on.

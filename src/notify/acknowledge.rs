@@ -38,7 +38,9 @@ impl Acknowledgement {
         alert.starts_at <= self.at
     }
 
-    fn holds(&self, at: Timestamp) -> bool {
+    /// Whether its time is not over.
+    #[must_use]
+    pub fn holds(&self, at: Timestamp) -> bool {
         self.expires_at.is_none_or(|end| at < end)
     }
 }
@@ -92,12 +94,6 @@ impl Acknowledgements {
         }
     }
 
-    /// When nobody will take care any more, if that is known: the end of the acknowledgement that holds.
-    #[must_use]
-    pub fn unattended_from(&self, alert: &Alert, at: Timestamp) -> Option<Timestamp> {
-        self.of(alert, at).and_then(|given| given.expires_at)
-    }
-
     /// Those whose time is over since the last call.
     pub fn expire(&mut self, at: Timestamp) -> Vec<Acknowledgement> {
         let over = self.given.iter().filter(|(id, given)| !given.holds(at) && !self.expired.contains(*id));
@@ -142,7 +138,7 @@ pub struct Request {
     pub by: String,
     /// What they say about it.
     pub comment: String,
-    /// When it is to end by itself; the configuration's `acknowledge.expire_after` unless given.
+    /// How long it lasts, 0 for as long as the alert; the configuration's `acknowledge.expire_after` unless given.
     pub expires_in: Option<StdDuration>,
 }
 
@@ -158,8 +154,11 @@ pub enum Refused {
     /// What an earlier process left is still being read.
     #[error("memsentry is starting, try again in a moment")]
     Starting,
-    /// It holds, but a restart would forget it.
-    #[error("acknowledged, but it could not be stored: {0}")]
+    /// It is not acknowledged.
+    #[error("{0} is not acknowledged")]
+    NotAcknowledged(String),
+    /// It could not be stored, and so it does not hold.
+    #[error("it could not be stored and does not hold: {0}")]
     NotStored(String),
 }
 

@@ -96,17 +96,11 @@ impl Dispatcher {
         }
     }
 
-    /// Somebody takes care of alerts that fire. `expire_after` is for who does not say how long; zero stands for as
-    /// long as they fire.
+    /// What it takes that somebody takes care of alerts that fire; [`Dispatcher::spoken`] makes it hold.
     ///
     /// # Errors
-    /// Nothing was acknowledged, and why.
-    pub fn acknowledge(
-        &mut self,
-        request: &Request,
-        expire_after: StdDuration,
-        at: Timestamp,
-    ) -> Result<Spoken, Refused> {
+    /// Nothing can be acknowledged, and why.
+    pub fn plan_acknowledgement(&self, request: &Request, at: Timestamp) -> Result<Spoken, Refused> {
         let (by, comment) = (request.by.trim(), request.comment.trim());
         if by.is_empty() || by.len() > LONGEST_NAME {
             return Err(Refused::Input(format!("say who you are, in at most {LONGEST_NAME} bytes")));
@@ -114,9 +108,9 @@ impl Dispatcher {
         if comment.len() > LONGEST_COMMENT {
             return Err(Refused::Input(format!("the comment is longer than {LONGEST_COMMENT} bytes")));
         }
-        let lasts = request.expires_in.unwrap_or(expire_after);
+        let lasts = request.expires_in.unwrap_or(self.plan.expire_after);
         if lasts > LONGEST {
-            return Err(Refused::Input("an acknowledgement lasts at most 30d".to_owned()));
+            return Err(Refused::Input("an acknowledgement lasts at most 30d; 0s stands for as long as the alert".to_owned()));
         }
         let mut spoken = Spoken::default();
         for alert in self.named(&request.alerts, at)? {
@@ -133,28 +127,40 @@ impl Dispatcher {
             spoken.history.push(history::acknowledgement(at, Event::Acknowledged, &given, None));
             spoken.given.push(given);
         }
-        for given in &spoken.given {
-            self.acknowledgements.set(given.clone());
+        Ok(spoken)
+    }
+
+    /// What it takes to take acknowledgements back.
+    ///
+    /// # Errors
+    /// There is none, or no such alert.
+    pub fn plan_withdrawal(&self, alerts: &[String], at: Timestamp) -> Result<Spoken, Refused> {
+        let mut spoken = Spoken::default();
+        for alert in self.named(alerts, at)? {
+            let Some(given) = self.acknowledgements.of(&alert, at) else { continue };
+            spoken.remove.push(format!("{ACKNOWLEDGEMENT}{}", given.fingerprint()));
+            spoken.history.push(history::acknowledgement(at, Event::Unacknowledged, given, Some("taken back")));
+            spoken.given.push(given.clone());
+        }
+        if spoken.given.is_empty() {
+            return Err(Refused::NotAcknowledged(alerts.join(" ")));
         }
         Ok(spoken)
     }
 
-    /// Takes acknowledgements back.
-    ///
-    /// # Errors
-    /// There was none, or no such alert.
-    pub fn withdraw_acknowledgement(&mut self, alerts: &[String], at: Timestamp) -> Result<Spoken, Refused> {
-        let mut spoken = Spoken::default();
-        for alert in self.named(alerts, at)? {
-            let Some(given) = self.acknowledgements.remove(alert.fingerprint()) else { continue };
-            spoken.remove.push(format!("{ACKNOWLEDGEMENT}{}", given.fingerprint()));
-            spoken.history.push(history::acknowledgement(at, Event::Unacknowledged, &given, Some("taken back")));
-            spoken.given.push(given);
+    /// Makes what was planned and stored hold.
+    pub fn spoken(&mut self, spoken: Spoken, at: Timestamp) {
+        let withdrawn = spoken.set.is_empty();
+        for given in spoken.given {
+            let id = given.fingerprint();
+            // What ended while it was stored needs nobody's care any more.
+            let fires = self.alerts.get(id).is_some_and(|held| self.alerts.ended(held, at).is_none());
+            if withdrawn || !fires {
+                self.acknowledgements.remove(id);
+            } else {
+                self.acknowledgements.set(given);
+            }
         }
-        if spoken.given.is_empty() {
-            return Err(Refused::Unknown(alerts.join(" ")));
-        }
-        Ok(spoken)
     }
 
     /// The firing alerts with these names or fingerprints; every word must mean one.

@@ -19,10 +19,12 @@ use crate::model::{Alert, Clock, Labels, Problem, Stopwatch, Timestamp};
 use crate::runbooks::Runbooks;
 use crate::store::{HistoryEntry, OutboxRow, Store};
 
+use super::dispatcher::Dispatcher;
 use super::evidence::Evidence;
 use super::history::{self, Outcome};
 use super::message::Notification;
 use super::notifiers::{Attempt, Notifier};
+use super::outbox::Notifiers;
 
 /// The label that marks the alert of a drill.
 pub const LABEL: &str = "memsentry_drill";
@@ -114,7 +116,7 @@ pub struct Prepared {
 }
 
 /// The alert of a drill.
-pub(super) fn alert(request: &Request, at: Timestamp) -> Alert {
+fn alert(request: &Request, at: Timestamp) -> Alert {
     let own = [(ALERT_NAME, NAME), ("severity", "info")].map(|(name, value)| (name.to_owned(), value.to_owned()));
     let asked = request.labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
     let mark = (LABEL.to_owned(), "true".to_owned());
@@ -133,14 +135,59 @@ pub(super) fn alert(request: &Request, at: Timestamp) -> Alert {
 }
 
 /// What is wrong with the receiver of a request, if anything.
-pub(super) fn unknown_receiver<'a>(wanted: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<Problem> {
-    if known.clone().any(|name| name == wanted) {
+fn unknown_receiver(wanted: &str, known: &[String]) -> Option<Problem> {
+    if known.iter().any(|name| name == wanted) {
         return None;
     }
-    let names = known.clone().collect::<Vec<_>>().join(", ");
+    let names = known.join(", ");
     let names = if names.is_empty() { "none; add one under receivers".to_owned() } else { names };
     let problem = Problem::at("", format!("unknown receiver {wanted:?}")).note(format!("known receivers: {names}"));
-    Some(problem.suggest(wanted, known))
+    Some(problem.suggest(wanted, known.iter().map(String::as_str)))
+}
+
+/// Writes the messages of a drill and says what a real alert with the same labels would have met.
+pub(super) fn prepare(
+    dispatcher: &Dispatcher,
+    notifiers: &Notifiers,
+    request: &Request,
+    at: Timestamp,
+) -> Result<Prepared, String> {
+    if let Some(problem) = unknown_receiver(&request.receiver, &dispatcher.plan.receiver_names()) {
+        return Err(problem.to_string());
+    }
+    let id = format!("{:016x}", rand::random::<u64>());
+    let firing = alert(request, at);
+    let (mut tried, mut messages) = (Vec::new(), Vec::new());
+    for planned in dispatcher.plan.notifiers(&request.receiver) {
+        let address = (request.receiver.clone(), planned.name.clone());
+        let Some(wired) = notifiers.all.get(&address) else { continue };
+        let message = |ended| dispatcher.plan.message_alone(&firing, ended, &address.0, planned, &id);
+        messages.push((Arc::clone(&wired.notifier), message(None), message(Some(at))));
+        tried.push(Tried { notifier: planned.name.clone(), wants_end: planned.send_resolved, ..Tried::default() });
+    }
+    let report = Report {
+        id,
+        receiver: request.receiver.clone(),
+        labels: firing.labels.clone(),
+        notifiers: tried,
+        really: really(dispatcher, request, &firing, at),
+        done: false,
+    };
+    Ok(Prepared { report, messages, runbooks: Arc::clone(&notifiers.runbooks) })
+}
+
+fn really(dispatcher: &Dispatcher, request: &Request, drill: &Alert, at: Timestamp) -> Vec<String> {
+    let labels = drill.labels.without(|name| name == LABEL);
+    let routes: Vec<_> =
+        dispatcher.plan.select(&labels).into_iter().filter_map(|index| dispatcher.plan.route(index)).collect();
+    let mut said: Vec<String> =
+        routes.iter().map(|route| format!("it would be told to {} by route {}", route.receiver, route.path)).collect();
+    if !routes.iter().any(|route| route.receiver == request.receiver) {
+        said.push(format!("no route would tell {}", request.receiver));
+    }
+    let silences = dispatcher.silences.silencing(&labels, at);
+    said.extend(silences.iter().map(|id| format!("silence {id} would keep it from being told")));
+    said
 }
 
 impl Prepared {

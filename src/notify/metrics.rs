@@ -3,6 +3,7 @@
 use crate::metrics::{Counter, Definition, Gauge, Histogram, Registry, buckets};
 
 use super::notifiers::FailureReason;
+use super::silence::SilenceState;
 
 /// Attempts.
 pub static ATTEMPTS: Definition = Definition::counter(
@@ -65,9 +66,27 @@ pub static ALERTS: Definition = Definition::gauge(
     &["state"],
 );
 
+/// Silences by state.
+pub static SILENCES: Definition = Definition::gauge(
+    "memsentry_silences",
+    "Silences by state: active, pending (not begun), or expired (over, and kept for 120 hours).",
+    &["state"],
+);
+
+/// Alerts that somebody takes care of.
+pub static ACKNOWLEDGED: Definition =
+    Definition::gauge("memsentry_alerts_acknowledged", "Firing alerts that somebody acknowledged.", &[]);
+
+/// Escalations.
+pub static ESCALATIONS: Definition = Definition::counter(
+    "memsentry_escalations_total",
+    "Alerts told to a further receiver because nobody acknowledged them in time.",
+    &["receiver"],
+);
+
 /// Everything this module exposes.
 pub static DEFINITIONS: &[&Definition] =
-    &[&ATTEMPTS, &FAILURES, &DROPPED, &COLLAPSED, &CIRCUIT, &DURATION, &OUTBOX_ENTRIES, &OUTBOX_OLDEST, &ALERTS];
+    &[&ATTEMPTS, &FAILURES, &DROPPED, &COLLAPSED, &CIRCUIT, &DURATION, &OUTBOX_ENTRIES, &OUTBOX_OLDEST, &ALERTS, &SILENCES, &ACKNOWLEDGED, &ESCALATIONS];
 
 /// Handles on all of them.
 #[derive(Clone)]
@@ -81,6 +100,9 @@ pub(super) struct Metrics {
     pub entries: Gauge,
     pub oldest: Gauge,
     pub alerts: Gauge,
+    pub acknowledged: Gauge,
+    pub escalations: Counter,
+    pub silences: Gauge,
 }
 
 impl Metrics {
@@ -95,9 +117,16 @@ impl Metrics {
             entries: registry.gauge(&OUTBOX_ENTRIES),
             oldest: registry.gauge(&OUTBOX_OLDEST),
             alerts: registry.gauge(&ALERTS),
+            acknowledged: registry.gauge(&ACKNOWLEDGED),
+            escalations: registry.counter(&ESCALATIONS),
+            silences: registry.gauge(&SILENCES),
         };
         metrics.entries.with_label_values::<&str>(&[]).set(0.0);
+        metrics.acknowledged.with_label_values::<&str>(&[]).set(0.0);
         metrics.oldest.with_label_values::<&str>(&[]).set(0.0);
+        for state in SilenceState::ALL {
+            metrics.silences.with_label_values(&[state.as_str()]).set(0.0);
+        }
         for state in ["firing", "resolved"] {
             metrics.alerts.with_label_values(&[state]).set(0.0);
         }

@@ -30,10 +30,12 @@ mod settings;
 mod silence;
 mod testimony;
 mod turn;
+mod views;
 
 #[cfg(test)]
 mod scenarios;
 
+pub use alerts::Received;
 pub use decide::Decision;
 pub use dispatcher::{Changes, Counts, Dispatcher, Restored};
 pub use message::Notification;
@@ -41,6 +43,7 @@ pub use metrics::DEFINITIONS;
 pub use outbox::Outbox;
 pub use reason::Reason;
 pub use route::Plan;
-pub use service::{Notify, Prepared};
-pub use settings::{Receiver, Route, Settings};
+pub use service::{Notify, Prepared, SilenceError};
+pub use settings::{Acknowledge, History, Receiver, Route, Settings};
 pub use silence::{Draft, Planned, Refusal, Silence, SilenceState, Silences, Turn};
+pub use views::{AlertView, GroupView};

@@ -136,6 +136,11 @@ impl Outbox {
         self.0.wake.notify_one();
     }
 
+    /// The notifiers of the configuration in force.
+    pub(super) fn notifiers(&self) -> Arc<Notifiers> {
+        self.0.notifiers.load_full()
+    }
+
     /// How many messages wait.
     #[must_use]
     pub fn waiting(&self) -> usize {

@@ -10,7 +10,7 @@ use crate::model::Labels;
 use crate::runbooks::Runbooks;
 
 use super::notifiers::KINDS;
-use super::settings::{ALL_LABELS, Settings};
+use super::settings::{ALL_LABELS, History, Settings};
 
 /// What to do with alerts. Never changes; a reload makes a new one.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +19,10 @@ pub struct Plan {
     receivers: Vec<PlannedReceiver>,
     /// Where the daemon is seen from outside, without a slash at the end; may be empty.
     pub(super) external_url: String,
+    /// How long acknowledgements last of who does not say; 0 for as long as the alert.
+    pub(super) expire_after: StdDuration,
+    /// How long history is kept.
+    pub(super) history: History,
     /// The runbooks that messages name.
     pub(super) runbooks: Arc<Runbooks>,
 }
@@ -95,6 +99,8 @@ impl Plan {
         Self {
             routes: route.collect(),
             receivers: receivers.collect(),
+            expire_after: settings.acknowledge.expire_after.std(),
+            history: settings.history,
             external_url: external_url.trim_end_matches('/').to_owned(),
             runbooks,
         }
@@ -112,6 +118,10 @@ impl Plan {
     /// The route at a place of the tree, if it still tells this receiver.
     pub(super) fn route_at(&self, path: &str, receiver: &str) -> Option<usize> {
         self.routes.iter().position(|route| route.path == path && route.receiver == receiver)
+    }
+
+    pub(super) fn receiver_names(&self) -> Vec<String> {
+        self.receivers.iter().map(|receiver| receiver.name.clone()).collect()
     }
 
     pub(super) fn receiver(&self, name: &str) -> Option<&PlannedReceiver> {

@@ -9,8 +9,10 @@ use crate::model::{Duration, Problem};
 
 use super::notifiers::KINDS;
 
+mod keeping;
 mod receiver;
 
+pub use keeping::{Acknowledge, History};
 pub use receiver::Receiver;
 
 /// Everything about telling people.
@@ -23,6 +25,12 @@ pub struct Settings {
     /// The named destinations.
     #[serde(default)]
     pub receivers: Vec<Receiver>,
+    /// How long it is remembered what happened.
+    #[serde(default)]
+    pub history: History,
+    /// How acknowledgements end.
+    #[serde(default)]
+    pub acknowledge: Acknowledge,
 }
 
 /// Which receiver is told, about which alerts together, and how often.
@@ -68,6 +76,8 @@ impl Settings {
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
+        problems.extend(self.history.problems().into_iter().map(|problem| problem.below("history")));
+        problems.extend(self.acknowledge.problems().into_iter().map(|problem| problem.below("acknowledge")));
         if let Some(route) = &self.route {
             problems.extend(route.problems(&self.receivers).into_iter().map(|problem| problem.below("route")));
         }
