@@ -127,7 +127,12 @@ impl Config {
     /// Who is told, as one section.
     #[must_use]
     pub fn notify(&self) -> notify::Settings {
-        notify::Settings { route: self.route.clone(), receivers: self.receivers.clone(), history: self.history, acknowledge: self.acknowledge }
+        notify::Settings {
+            route: self.route.clone(),
+            receivers: self.receivers.clone(),
+            history: self.history,
+            acknowledge: self.acknowledge,
+        }
     }
 
     /// Where a person finds this memsentry's pages: `web.external_url`, or else what it listens on.

@@ -110,7 +110,9 @@ impl Dispatcher {
         }
         let lasts = request.expires_in.unwrap_or(self.plan.expire_after);
         if lasts > LONGEST {
-            return Err(Refused::Input("an acknowledgement lasts at most 30d; 0s stands for as long as the alert".to_owned()));
+            return Err(Refused::Input(
+                "an acknowledgement lasts at most 30d; 0s stands for as long as the alert".to_owned(),
+            ));
         }
         let mut spoken = Spoken::default();
         for alert in self.named(&request.alerts, at)? {

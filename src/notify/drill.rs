@@ -19,12 +19,16 @@ use crate::model::{Alert, Clock, Labels, Problem, Stopwatch, Timestamp};
 use crate::runbooks::Runbooks;
 use crate::store::{HistoryEntry, OutboxRow, Store};
 
+use super::decide::Life;
 use super::dispatcher::Dispatcher;
 use super::evidence::Evidence;
+use super::group::GroupId;
 use super::history::{self, Outcome};
-use super::message::Notification;
+use super::message::{Notification, Told};
 use super::notifiers::{Attempt, Notifier};
 use super::outbox::Notifiers;
+use super::reason::Reason;
+use super::route::PlannedNotifier;
 
 /// The label that marks the alert of a drill.
 pub const LABEL: &str = "memsentry_drill";
@@ -161,7 +165,7 @@ pub(super) fn prepare(
     for planned in dispatcher.plan.notifiers(&request.receiver) {
         let address = (request.receiver.clone(), planned.name.clone());
         let Some(wired) = notifiers.all.get(&address) else { continue };
-        let message = |ended| dispatcher.plan.message_alone(&firing, ended, &address.0, planned, &id);
+        let message = |ended| message(dispatcher, &firing, ended, &address.0, planned, &id);
         messages.push((Arc::clone(&wired.notifier), message(None), message(Some(at))));
         tried.push(Tried { notifier: planned.name.clone(), wants_end: planned.send_resolved, ..Tried::default() });
     }
@@ -174,6 +178,22 @@ pub(super) fn prepare(
         done: false,
     };
     Ok(Prepared { report, messages, runbooks: Arc::clone(&notifiers.runbooks) })
+}
+
+/// The message about the drill's alert alone. Its group is its own, so that no real incident is touched by it.
+fn message(
+    dispatcher: &Dispatcher,
+    alert: &Alert,
+    ended: Option<Timestamp>,
+    receiver: &str,
+    notifier: &PlannedNotifier,
+    id: &str,
+) -> Notification {
+    let labels = alert.labels.without(|name| name != ALERT_NAME);
+    let group = GroupId { receiver: receiver.to_owned(), key: format!("{{}}/drill-{id}:{labels}") };
+    let life = Life { id: &group, labels: &labels, created_at: alert.starts_at };
+    let reason = if ended.is_some() { Reason::AllResolved } else { Reason::FirstNotification };
+    dispatcher.plan.compose(vec![Told::new(alert, ended)], &life, &notifier.name, reason, alert.starts_at)
 }
 
 fn really(dispatcher: &Dispatcher, request: &Request, drill: &Alert, at: Timestamp) -> Vec<String> {
@@ -246,7 +266,8 @@ impl Prepared {
             last_error: None,
         };
         let outcome = answer.error.as_deref().map_or(Outcome::Delivered, |error| Outcome::GivenUp { error });
-        (answer, history::attempt(clock.now(), &row, 1, &outcome))
+        let entry = history::attempt(clock.now(), &row, 1, &outcome);
+        (answer, entry)
     }
 }
 
@@ -316,7 +337,12 @@ impl Inner {
         let entries = Mutex::new(Vec::new());
         let heard = |index: usize, tried: Tried, happened: Vec<HistoryEntry>| {
             let failed = tried.over.as_ref().or(tried.firing.as_ref()).and_then(|answer| answer.error.clone());
-            tracing::info!(receiver = drill.report.receiver, notifier = tried.notifier, error = failed, "drill answered");
+            tracing::info!(
+                receiver = drill.report.receiver,
+                notifier = tried.notifier,
+                error = failed,
+                "drill answered"
+            );
             entries.lock().unwrap_or_else(PoisonError::into_inner).extend(happened);
             self.change(id, |report| {
                 if let Some(place) = report.notifiers.get_mut(index) {

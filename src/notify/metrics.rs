@@ -85,8 +85,20 @@ pub static ESCALATIONS: Definition = Definition::counter(
 );
 
 /// Everything this module exposes.
-pub static DEFINITIONS: &[&Definition] =
-    &[&ATTEMPTS, &FAILURES, &DROPPED, &COLLAPSED, &CIRCUIT, &DURATION, &OUTBOX_ENTRIES, &OUTBOX_OLDEST, &ALERTS, &SILENCES, &ACKNOWLEDGED, &ESCALATIONS];
+pub static DEFINITIONS: &[&Definition] = &[
+    &ATTEMPTS,
+    &FAILURES,
+    &DROPPED,
+    &COLLAPSED,
+    &CIRCUIT,
+    &DURATION,
+    &OUTBOX_ENTRIES,
+    &OUTBOX_OLDEST,
+    &ALERTS,
+    &SILENCES,
+    &ACKNOWLEDGED,
+    &ESCALATIONS,
+];
 
 /// Handles on all of them.
 #[derive(Clone)]

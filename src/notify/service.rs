@@ -18,8 +18,8 @@ use crate::runbooks::Runbooks;
 use crate::store::{Store, StoreError, Table};
 
 use super::alerts::Received;
-use super::drill::{self, Drills};
 use super::dispatcher::{Counts, Dispatcher, Restored};
+use super::drill::{self, Drills};
 use super::metrics::Metrics;
 use super::notifiers::KINDS;
 use super::outbox::{Notifiers, Outbox, Wired};

@@ -91,8 +91,7 @@ impl Inner {
     /// Stores what was planned, then applies it.
     async fn speak(&self, spoken: Spoken, now: Timestamp) -> Result<Vec<Acknowledgement>, Refused> {
         let Spoken { given, set, remove, history } = &spoken;
-        let stored =
-            self.store.put_and_record(Table::NotifyAlerts, set.clone(), remove.clone(), history.clone()).await;
+        let stored = self.store.put_and_record(Table::NotifyAlerts, set.clone(), remove.clone(), history.clone()).await;
         stored.map_err(|error| Refused::NotStored(error.to_string()))?;
         let given = given.clone();
         self.dispatcher().spoken(spoken, now);
