@@ -125,7 +125,8 @@ impl Daemon {
         core.heart.replace(heartbeat, &core);
         let view = Arc::new(Shown::new(Arc::clone(&core)));
         let history = core.history.clone();
-        let sources = web::Sources { clock, registry, tsdb, limits: QUERY_LIMITS, history, view };
+        let notify = core.notify.clone();
+        let sources = web::Sources { clock, registry, tsdb, limits: QUERY_LIMITS, history, notify, started_at, view };
         base.run(web.task(sources, base.spawner(), base.token()));
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "memsentry started");
         Ok(Self { core, address, store, work, base })
