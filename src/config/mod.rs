@@ -62,6 +62,15 @@ pub struct Config {
     /// How acknowledgements end.
     #[serde(default)]
     pub acknowledge: notify::Acknowledge,
+    /// Which alerts keep others from being told.
+    #[serde(default)]
+    pub inhibit_rules: Vec<notify::InhibitRule>,
+    /// Named times, for routes to be silent or active in.
+    #[serde(default)]
+    pub time_intervals: Vec<notify::TimeInterval>,
+    /// The older name of `time_intervals`.
+    #[serde(default)]
+    pub mute_time_intervals: Vec<notify::TimeInterval>,
 }
 
 /// One service to watch.
@@ -132,6 +141,9 @@ impl Config {
             receivers: self.receivers.clone(),
             history: self.history,
             acknowledge: self.acknowledge,
+            inhibit_rules: self.inhibit_rules.clone(),
+            time_intervals: self.time_intervals.clone(),
+            mute_time_intervals: self.mute_time_intervals.clone(),
         }
     }
 
