@@ -128,6 +128,12 @@ impl Group {
         &self.name
     }
 
+    /// When it was last evaluated.
+    #[must_use]
+    pub fn last_evaluation(&self) -> Option<Timestamp> {
+        self.last_evaluation
+    }
+
     /// Time between evaluations.
     #[must_use]
     pub fn interval(&self) -> Duration {
