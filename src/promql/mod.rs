@@ -19,6 +19,7 @@ mod pretty;
 mod rewrite;
 pub mod series_notation;
 pub mod token;
+mod unfiltered;
 
 use std::ops::Range;
 
@@ -29,6 +30,7 @@ pub use display::quote;
 pub use eval::Options;
 pub use expr::{Expr, SelectorUse};
 pub use rewrite::scale_durations;
+pub use unfiltered::Unfiltered;
 
 /// Longest query text that is read, in bytes.
 pub const MAX_QUERY_BYTES: usize = 64 * 1024;

@@ -6,7 +6,8 @@ pub(crate) struct Frame {
     pub(crate) start: i64,
     pub(crate) step: i64,
     pub(crate) steps: usize,
-    /// The end as it was asked for, which need not be one of the times. Subqueries go on up to there.
+    /// End as asked for, which need not be one of the steps. Prometheus evaluates subqueries up to it, so what
+    /// fails behind the last step fails here too.
     pub(crate) until: i64,
 }
 

@@ -111,7 +111,6 @@ impl Evaluator<'_> {
             fixed: self.fixed_time(subquery.at),
             distinct: true,
         };
-        // As in Prometheus also beyond the last step, where the expression may be in error.
         let (after, until) = (vector.bounds(frame.start).0, vector.bounds(frame.until).1);
         let step = subquery.step.unwrap_or(self.subquery_interval);
         // The steps of a subquery are multiples of its interval, wherever the outer steps lie.

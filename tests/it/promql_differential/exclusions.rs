@@ -60,33 +60,16 @@ fn coincides(node: &Node, begin: i64, (start, end): (i64, i64)) -> bool {
         });
         let step = subquery.step.unwrap_or(60_000);
         let first = (at - subquery.offset - subquery.range + step - 1).div_euclid(step) * step;
-        found |= (first == begin && fixes_time(&subquery.inner)) || coincides(&subquery.inner, first, (start, end));
+        let mut fixed = false;
+        subquery.inner.walk(&mut |node| {
+            fixed |= match &node.kind {
+                Kind::Selector(selector) | Kind::Range(selector, _) => selector.at.is_some(),
+                Kind::Subquery(subquery) => subquery.at.is_some(),
+                _ => false,
+            };
+        });
+        found |= (first == begin && fixed) || coincides(&subquery.inner, first, (start, end));
     }
-    found
-}
-
-/// Whether `@` is somewhere in an expression.
-fn fixes_time(node: &Node) -> bool {
-    let mut found = false;
-    node.walk(&mut |node| {
-        found |= match &node.kind {
-            Kind::Selector(selector) | Kind::Range(selector, _) => selector.at.is_some(),
-            Kind::Subquery(subquery) => subquery.at.is_some(),
-            _ => false,
-        };
-    });
-    found
-}
-
-/// Prometheus leaves parameters of aggregations out where it looks for `@`, which there is an offset from the first step.
-fn fixed_parameter(question: &Question, _: &Answer, _: &Answer) -> bool {
-    let Ok(expr) = memsentry::promql::parse(&question.expr.to_string()) else { return false };
-    let mut found = false;
-    expr.root().walk(&mut |node| {
-        if let Kind::Aggregate(aggregate) = &node.kind {
-            found |= aggregate.param.as_ref().is_some_and(fixes_time);
-        }
-    });
     found
 }
 
@@ -166,15 +149,14 @@ pub(super) const EXCLUSIONS: &[Exclusion] = &[
         examples: &["last_over_time((alone @ 1700012400)[5m1ms:1m] offset -5m)"],
         explains: coinciding_subquery,
     },
-    Exclusion {
-        name: "2.42, like 3.x, moves @ in a parameter of an aggregation on with the steps",
-        examples: &["topk(scalar(alone @ 1700012400), limit)"],
-        explains: fixed_parameter,
-    },
     unasked("2.42 finds nothing for timestamp() with @ and offset", &["timestamp(alone @ 1700012400 offset 1h)"]),
     unasked(
         "2.42 loses steps of a range with @ beside what changes with time",
         &["predict_linear(alone[5m] @ 1700012400, 60)", "quantile_over_time(time() % 1, alone[5m] @ 1700012400)"],
+    ),
+    unasked(
+        "2.42 moves @ in the parameter of an aggregation along with the steps",
+        &["quantile(scalar(alone @ 1700012400) / 1e9, alone)"],
     ),
     unasked(
         "2.42 loses labels of count_values() that it was told twice or that come after the new one",
