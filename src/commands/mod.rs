@@ -12,6 +12,7 @@ mod probe;
 mod remote;
 mod run;
 mod silence;
+mod test_rules;
 
 use clap::ArgMatches;
 
@@ -50,8 +51,15 @@ pub struct Subcommand {
 }
 
 /// Every subcommand, in the order of the help.
-pub const ALL: &[Subcommand] =
-    &[run::COMMAND, check::COMMAND, probe::COMMAND, silence::COMMAND, demo::COMMAND, metrics::COMMAND];
+pub const ALL: &[Subcommand] = &[
+    run::COMMAND,
+    check::COMMAND,
+    test_rules::COMMAND,
+    probe::COMMAND,
+    silence::COMMAND,
+    demo::COMMAND,
+    metrics::COMMAND,
+];
 
 /// The whole command line.
 #[must_use]

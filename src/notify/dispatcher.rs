@@ -8,9 +8,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::model::{Alert, AlertStatus, Fingerprint, Timestamp};
-use crate::store::{Document, NotificationLogRow};
+use crate::store::{Document, HistoryEntry, NotificationLogRow};
 
+use super::acknowledge::Acknowledgements;
 use super::alerts::{Alerts, Merged, Received};
+use super::chronicle::Chronicle;
 use super::decide::Undecided;
 use super::dedup::Entry;
 use super::group::{Group, GroupId};
@@ -20,6 +22,7 @@ use super::silence::Silences;
 /// Prefixes of the keys under which alerts and groups are stored.
 const ALERT: &str = "alert/";
 const GROUP: &str = "group/";
+pub(super) const ACKNOWLEDGEMENT: &str = "acknowledgement/";
 
 /// Decides who is told what, and when.
 #[derive(Debug)]
@@ -29,6 +32,8 @@ pub struct Dispatcher {
     pub(super) groups: BTreeMap<GroupId, Group>,
     pub(super) log: HashMap<String, Entry>,
     pub(super) undecided: Undecided,
+    pub(super) acknowledgements: Acknowledgements,
+    pub(super) chronicle: Chronicle,
     pub(super) dirty_groups: BTreeSet<GroupId>,
     pub(super) silences: Silences,
     /// Restored, and the rules were not heard since: nothing is told yet, not even an end, because what else fires
@@ -44,6 +49,8 @@ pub struct Changes {
     pub set: Vec<Document>,
     /// To be removed.
     pub remove: Vec<String>,
+    /// What happened.
+    pub history: Vec<HistoryEntry>,
 }
 
 /// What [`Dispatcher::restore`] found.
@@ -80,6 +87,8 @@ impl Dispatcher {
             groups: BTreeMap::new(),
             log: HashMap::new(),
             undecided: Undecided::default(),
+            acknowledgements: Acknowledgements::default(),
+            chronicle: Chronicle::default(),
             dirty_groups: BTreeSet::new(),
             silences: Silences::default(),
             unheard: false,
@@ -120,6 +129,7 @@ impl Dispatcher {
         self.settle_restored(&alerts, at);
         self.follow_times(at);
         self.drop_empty();
+        self.restore_acknowledgements(documents, at);
         self.unheard = true;
         restored
     }
@@ -142,20 +152,21 @@ impl Dispatcher {
     }
 
     fn take_in(&mut self, report: &Alert, at: Timestamp, merge: impl FnOnce(&mut Alerts) -> Merged) {
-        let known = self.alerts.get(report.fingerprint()).is_some();
         let over = report.status(at) == AlertStatus::Resolved;
-        // What is over concerns those who knew of it.
-        if !known && over && !self.was_told(&report.labels) {
-            return;
-        }
-        if !known && !over && self.alerts.is_full() {
-            self.refused += 1;
+        let known = self.alerts.get(report.fingerprint()).is_some();
+        // An end that somebody waits for to be told, of an alert that a crash made us forget.
+        let missed = !known && over && self.was_told(&report.labels);
+        if !known && !missed && (over || self.alerts.is_full()) {
+            self.refused += u64::from(!over);
             return;
         }
         let merged = merge(&mut self.alerts);
-        // One that is over stays where it is.
+        // What is over stays where it is; what goes on is there already.
         if merged.changed && !(known && over) {
             self.place(merged.id, at);
+        }
+        self.note(merged.id, at);
+        if merged.changed && !(known && over) {
             self.alerts.forget_if_unused(merged.id);
         }
     }
@@ -222,17 +233,22 @@ impl Dispatcher {
             let body = self.groups.get(&id).and_then(|group| group.stored(&id));
             add(format!("{GROUP}{}\n{}", id.receiver, id.key), body);
         }
+        for id in self.acknowledgements.gone() {
+            add(format!("{ACKNOWLEDGEMENT}{id}"), None);
+        }
+        changes.history = self.chronicle.take();
         changes
     }
 
     /// Whether [`Dispatcher::changes`] has anything.
     #[must_use]
     pub fn has_changes(&self) -> bool {
-        self.alerts.has_changes() || !self.dirty_groups.is_empty()
+        self.alerts.has_changes() || !self.dirty_groups.is_empty() || !self.chronicle.is_empty()
     }
 
     /// Takes changes back that could not be stored; they come again, as they are then.
     pub fn not_saved(&mut self, changes: &Changes) {
+        self.chronicle.put_back(changes.history.clone());
         for key in changes.set.iter().map(|document| &document.key).chain(&changes.remove) {
             if let Some(id) = key.strip_prefix(ALERT).and_then(|hex| u64::from_str_radix(hex, 16).ok()) {
                 self.alerts.touch(Fingerprint(id));

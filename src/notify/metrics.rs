@@ -26,6 +26,20 @@ pub static DROPPED: Definition = Definition::counter(
     &["receiver", "notifier"],
 );
 
+/// Messages told as one.
+pub static COLLAPSED: Definition = Definition::counter(
+    "memsentry_notifications_collapsed_total",
+    "Notifications that waited for a dead receiver and were put together with others into one message.",
+    &["receiver", "notifier"],
+);
+
+/// Dead receivers.
+pub static CIRCUIT: Definition = Definition::gauge(
+    "memsentry_receiver_circuit_open",
+    "Whether a receiver counts as dead, after five failures in a row: its messages wait and will be told as one.",
+    &["receiver", "notifier"],
+);
+
 /// Time of one attempt.
 pub static DURATION: Definition = Definition::histogram(
     "memsentry_notification_duration_seconds",
@@ -59,9 +73,32 @@ pub static SILENCES: Definition = Definition::gauge(
     &["state"],
 );
 
+/// Alerts that somebody takes care of.
+pub static ACKNOWLEDGED: Definition =
+    Definition::gauge("memsentry_alerts_acknowledged", "Firing alerts that somebody acknowledged.", &[]);
+
+/// Escalations.
+pub static ESCALATIONS: Definition = Definition::counter(
+    "memsentry_escalations_total",
+    "Alerts told to a further receiver because nobody acknowledged them in time.",
+    &["receiver"],
+);
+
 /// Everything this module exposes.
-pub static DEFINITIONS: &[&Definition] =
-    &[&ATTEMPTS, &FAILURES, &DROPPED, &DURATION, &OUTBOX_ENTRIES, &OUTBOX_OLDEST, &ALERTS, &SILENCES];
+pub static DEFINITIONS: &[&Definition] = &[
+    &ATTEMPTS,
+    &FAILURES,
+    &DROPPED,
+    &COLLAPSED,
+    &CIRCUIT,
+    &DURATION,
+    &OUTBOX_ENTRIES,
+    &OUTBOX_OLDEST,
+    &ALERTS,
+    &SILENCES,
+    &ACKNOWLEDGED,
+    &ESCALATIONS,
+];
 
 /// Handles on all of them.
 #[derive(Clone)]
@@ -69,10 +106,14 @@ pub(super) struct Metrics {
     pub attempts: Counter,
     pub failures: Counter,
     pub dropped: Counter,
+    pub collapsed: Counter,
+    pub circuit: Gauge,
     pub duration: Histogram,
     pub entries: Gauge,
     pub oldest: Gauge,
     pub alerts: Gauge,
+    pub acknowledged: Gauge,
+    pub escalations: Counter,
     pub silences: Gauge,
 }
 
@@ -82,13 +123,18 @@ impl Metrics {
             attempts: registry.counter(&ATTEMPTS),
             failures: registry.counter(&FAILURES),
             dropped: registry.counter(&DROPPED),
+            collapsed: registry.counter(&COLLAPSED),
+            circuit: registry.gauge(&CIRCUIT),
             duration: registry.histogram(&DURATION),
             entries: registry.gauge(&OUTBOX_ENTRIES),
             oldest: registry.gauge(&OUTBOX_OLDEST),
             alerts: registry.gauge(&ALERTS),
+            acknowledged: registry.gauge(&ACKNOWLEDGED),
+            escalations: registry.counter(&ESCALATIONS),
             silences: registry.gauge(&SILENCES),
         };
         metrics.entries.with_label_values::<&str>(&[]).set(0.0);
+        metrics.acknowledged.with_label_values::<&str>(&[]).set(0.0);
         metrics.oldest.with_label_values::<&str>(&[]).set(0.0);
         for state in SilenceState::ALL {
             metrics.silences.with_label_values(&[state.as_str()]).set(0.0);
@@ -103,6 +149,7 @@ impl Metrics {
     pub fn start(&self, receiver: &str, notifier: &str) {
         self.attempts.with_label_values(&[receiver, notifier]).inc_by(0.0);
         self.dropped.with_label_values(&[receiver, notifier]).inc_by(0.0);
+        self.collapsed.with_label_values(&[receiver, notifier]).inc_by(0.0);
         for reason in FailureReason::ALL {
             self.failures.with_label_values(&[receiver, notifier, reason.as_str()]).inc_by(0.0);
         }

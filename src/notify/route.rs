@@ -12,7 +12,7 @@ use super::inhibit::Rule;
 use super::intervals::Intervals;
 use super::notifiers::KINDS;
 use super::settings::route::ALL_LABELS;
-use super::settings::{Receiver, Route, Settings};
+use super::settings::{History, Receiver, Route, Settings};
 
 /// What to do with alerts. Never changes; a reload makes a new one.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +24,10 @@ pub struct Plan {
     pub(super) intervals: Intervals,
     /// Where the daemon is seen from outside, without a slash at the end; may be empty.
     pub(super) external_url: String,
+    /// How long acknowledgements last of who does not say; 0 for as long as the alert.
+    pub(super) expire_after: StdDuration,
+    /// How long history is kept.
+    pub(super) history: History,
     /// The runbooks that messages name.
     pub(super) runbooks: Arc<Runbooks>,
 }
@@ -150,6 +154,8 @@ impl Plan {
             receivers: settings.receivers.iter().map(planned).collect(),
             inhibit_rules: inhibit_rules.into(),
             intervals: Intervals(intervals.collect()),
+            expire_after: settings.acknowledge.expire_after.std(),
+            history: settings.history,
             external_url: external_url.trim_end_matches('/').to_owned(),
             runbooks,
         };
@@ -212,6 +218,11 @@ impl Plan {
     /// The receivers' names, in the order of the configuration.
     pub(super) fn receiver_names(&self) -> Vec<String> {
         self.receivers.iter().map(|receiver| receiver.name.clone()).collect()
+    }
+
+    /// The notifiers of a receiver; none if there is no such receiver.
+    pub(super) fn notifiers(&self, receiver: &str) -> &[PlannedNotifier] {
+        self.receiver(receiver).map(|receiver| receiver.notifiers.as_slice()).unwrap_or_default()
     }
 
     pub(super) fn receiver(&self, name: &str) -> Option<&PlannedReceiver> {

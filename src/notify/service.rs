@@ -19,12 +19,15 @@ use crate::store::{Store, StoreError, Table};
 
 use super::alerts::Received;
 use super::dispatcher::{Counts, Dispatcher, Restored};
+use super::drill::{self, Drills};
 use super::metrics::Metrics;
 use super::notifiers::KINDS;
-use super::outbox::{Notifiers, Outbox};
+use super::outbox::{Notifiers, Outbox, Wired};
 use super::route::Plan;
 use super::settings::Settings;
+use super::turn::LastTurn;
 
+mod people;
 mod silences;
 
 pub use silences::SilenceError;
@@ -64,8 +67,13 @@ impl Prepared {
         if problems.is_empty() {
             for (index, receiver) in settings.receivers.iter().enumerate() {
                 for kind in KINDS {
+                    let wishes = kind.send_resolved(receiver).into_iter();
                     match kind.build(receiver) {
-                        Ok(built) => all.extend(built.into_iter().map(|(l, n)| ((receiver.name.clone(), l), n))),
+                        Ok(built) => {
+                            all.extend(built.into_iter().zip(wishes).map(|((label, notifier), send_resolved)| {
+                                ((receiver.name.clone(), label), Wired { notifier, send_resolved })
+                            }))
+                        }
                         Err(wrong) => {
                             problems.extend(wrong.into_iter().map(|p| p.below(&format!("receivers[{index}]"))));
                         }
@@ -81,13 +89,24 @@ impl Prepared {
     }
 }
 
+impl Prepared {
+    /// A drill of one of its receivers, without a daemon.
+    ///
+    /// # Errors
+    /// There is no such receiver.
+    pub fn drill(self, request: &drill::Request, at: Timestamp) -> Result<drill::Prepared, String> {
+        drill::prepare(&Dispatcher::new(self.plan), &self.notifiers, request, at)
+    }
+}
+
 /// Tells people about alerts. Clones share one dispatcher and one outbox; it outlives reloads.
 #[derive(Clone)]
 pub struct Notify(Arc<Inner>);
 
 struct Inner {
-    dispatcher: Mutex<Dispatcher>,
+    dispatcher: Arc<Mutex<Dispatcher>>,
     outbox: Outbox,
+    drills: Drills,
     store: Store,
     clock: Clock,
     metrics: Metrics,
@@ -96,7 +115,8 @@ struct Inner {
     early: Mutex<Option<Rounds>>,
     closing: AtomicBool,
     closed: Wake,
-    /// One change of a silence at a time: it is planned, stored, and applied.
+    turn: LastTurn,
+    /// One change of a silence or an acknowledgement at a time: it is planned, stored, and applied.
     changing: tokio::sync::Mutex<()>,
 }
 
@@ -105,20 +125,30 @@ impl Notify {
     #[must_use]
     pub fn new(prepared: Prepared, store: Store, clock: Clock, registry: &Registry) -> (Self, Vec<Task>) {
         let metrics = Metrics::new(registry);
-        let (outbox, deliver) = Outbox::new(store.clone(), clock.clone(), metrics.clone());
+        let dispatcher = Arc::new(Mutex::new(Dispatcher::new(prepared.plan)));
+        let known = Arc::clone(&dispatcher);
+        let ended = Box::new(move |alert, at| lock(&known).ended(alert, at));
+        let (outbox, deliver) = Outbox::new(store.clone(), clock.clone(), metrics.clone(), ended);
         outbox.reconfigure(prepared.notifiers);
-        let dispatcher = Mutex::new(Dispatcher::new(prepared.plan));
         let early = Mutex::new(Some(VecDeque::new()));
         let (wake, closing, closed) = (Wake::new(), AtomicBool::new(false), Wake::new());
+        let turn = LastTurn::default();
         let changing = tokio::sync::Mutex::default();
-        let inner = Inner { dispatcher, outbox, store, clock, metrics, wake, early, closing, closed, changing };
+        let (drills, perform) = Drills::new(store.clone(), clock.clone());
+        let inner =
+            Inner { dispatcher, outbox, drills, store, clock, metrics, wake, early, closing, closed, turn, changing };
         let notify = Self(Arc::new(inner));
         let inner = Arc::clone(&notify.0);
         let dispatch = Task::new("dispatcher", move || {
             let inner = Arc::clone(&inner);
             async move { inner.run().await }
         });
-        (notify, vec![dispatch, deliver])
+        let inner = Arc::clone(&notify.0);
+        let prune = Task::new("history", move || {
+            let inner = Arc::clone(&inner);
+            async move { inner.keep_history_short().await }
+        });
+        (notify, vec![dispatch, deliver, perform, prune])
     }
 
     /// Takes in one round of reports, also an empty one: it says that the rules are alive.
@@ -168,6 +198,12 @@ impl Notify {
         dispatcher.alerts(self.0.clock.now()).map(|(alert, ended)| (alert.clone(), ended)).collect()
     }
 
+    /// When the dispatcher last came round.
+    #[must_use]
+    pub fn last_turn(&self) -> Option<Timestamp> {
+        self.0.turn.get()
+    }
+
     /// What waits for delivery.
     #[must_use]
     pub fn outbox(&self) -> &Outbox {
@@ -189,10 +225,14 @@ impl Notify {
     }
 }
 
+fn lock(dispatcher: &Mutex<Dispatcher>) -> MutexGuard<'_, Dispatcher> {
+    // A panic while holding the lock leaves the alerts behind; telling twice is better than not at all.
+    dispatcher.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Inner {
     fn dispatcher(&self) -> MutexGuard<'_, Dispatcher> {
-        // A panic while holding the lock leaves the alerts behind; telling twice is better than not at all.
-        self.dispatcher.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.dispatcher)
     }
 
     fn early(&self) -> MutexGuard<'_, Option<Rounds>> {
@@ -219,6 +259,7 @@ impl Inner {
             }
             self.turn_silences(now);
             self.show(now);
+            self.turn.note(now);
             let next = self.dispatcher().next_due().map_or(LONGEST_SLEEP, |due| due.since(now).min(LONGEST_SLEEP));
             tokio::select! {
                 () = self.wake.notified() => {}
@@ -266,11 +307,8 @@ impl Inner {
     /// Stores what changed.
     async fn save(&self) {
         let changes = self.dispatcher().changes();
-        if changes.set.is_empty() && changes.remove.is_empty() {
-            return;
-        }
-        let (set, remove) = (changes.set.clone(), changes.remove.clone());
-        if self.store.put(Table::NotifyAlerts, set, remove).await.is_err() {
+        let (set, remove, history) = (changes.set.clone(), changes.remove.clone(), changes.history.clone());
+        if self.store.put_and_record(Table::NotifyAlerts, set, remove, history).await.is_err() {
             // The store has said so; it comes again with the next change or sleep.
             self.dispatcher().not_saved(&changes);
         }
@@ -282,7 +320,7 @@ impl Inner {
         for chunk in decisions.chunks(MOST_AT_ONCE) {
             let log: Vec<_> = chunk.iter().flat_map(|decision| decision.log.clone()).collect();
             let deliveries: Vec<_> = chunk.iter().flat_map(|decision| decision.deliveries.clone()).collect();
-            if let Err(error) = self.store.commit_notification(log, deliveries.clone()).await {
+            if let Err(error) = self.store.commit_notification(log, deliveries.clone(), Vec::new()).await {
                 tracing::error!(%error, "notifications are told from memory, a crash would lose them");
             }
             for (row, reason) in chunk.iter().flat_map(|decision| decision.deliveries.iter().zip(&decision.reasons)) {
@@ -305,6 +343,7 @@ impl Inner {
             self.metrics.alerts.with_label_values(&[state]).set(count as f64);
         }
         self.show_silences(now);
+        self.show_acknowledgements(now);
     }
 }
 

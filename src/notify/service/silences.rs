@@ -129,8 +129,7 @@ impl Inner {
             let (from, to) = (silence.starts_at.rfc3339(), silence.ends_at.rfc3339());
             tracing::info!(id, matchers = silence.matcher_text(), from, to, by, comment, "{event}");
         }
-        let now = self.clock.now();
-        self.dispatcher().change_silences(now, |silences| silences.apply(planned));
+        self.dispatcher().change_silences(self.clock.now(), |silences| silences.apply(planned));
         self.wake.notify_one();
         Ok(())
     }

@@ -49,7 +49,7 @@ pub(in crate::web) async fn groups(
 pub(super) fn one(view: &AlertView) -> Value {
     let alert = &view.alert;
     let names: Vec<Value> = view.receivers.iter().map(|name| json!({ "name": name })).collect();
-    let inhibited: Vec<String> = view.muted.inhibited_by.iter().map(ToString::to_string).collect();
+    let inhibited: Vec<String> = view.inhibited_by.iter().map(ToString::to_string).collect();
     json!({
         "labels": alert.labels,
         "annotations": alert.annotations,
@@ -57,13 +57,13 @@ pub(super) fn one(view: &AlertView) -> Value {
         "endsAt": alert.ends_at.unwrap_or(alert.valid_until).rfc3339(),
         "updatedAt": view.updated_at.rfc3339(),
         "generatorURL": alert.generator_url,
-        "fingerprint": view.fingerprint.to_string(),
+        "fingerprint": alert.fingerprint().to_string(),
         "receivers": names,
         "status": {
-            "state": if view.muted.is_muted() { "suppressed" } else { "active" },
-            "silencedBy": view.muted.silenced_by,
+            "state": if view.is_suppressed() { "suppressed" } else { "active" },
+            "silencedBy": view.silenced_by,
             "inhibitedBy": inhibited,
-            "mutedBy": view.muted.muted_by,
+            "mutedBy": view.muted_by,
         },
     })
 }

@@ -50,10 +50,10 @@ impl Filter {
 
     /// Whether an alert that stands like this is asked for.
     pub(super) fn wants_status(&self, alert: &AlertView) -> bool {
-        (self.active || alert.muted.is_muted())
-            && (self.silenced || alert.muted.silenced_by.is_empty())
-            && (self.inhibited || alert.muted.inhibited_by.is_empty())
-            && (self.muted || alert.muted.muted_by.is_empty())
+        (self.active || alert.is_suppressed())
+            && (self.silenced || alert.silenced_by.is_empty())
+            && (self.inhibited || alert.inhibited_by.is_empty())
+            && (self.muted || alert.muted_by.is_empty())
     }
 }
 

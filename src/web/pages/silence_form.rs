@@ -159,7 +159,7 @@ fn preview(sources: &Sources, fields: &Fields) -> Markup {
                         @for (label, value) in view.alert.labels.iter().filter(|(l, _)| *l != "alertname") {
                             span.label { (label) "=" (value) } " "
                         }
-                        @if !view.muted.silenced_by.is_empty() { span.quiet { "silenced already" } }
+                        @if !view.silenced_by.is_empty() { span.quiet { "silenced already" } }
                     }
                 }
             }
