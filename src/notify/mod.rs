@@ -51,6 +51,6 @@ pub use reason::Reason;
 pub use route::Plan;
 pub use service::{Notify, Prepared, SilenceError};
 pub use settings::{Acknowledge, History, InhibitRule, Receiver, Route, Settings, TimeInterval};
-pub use silence::{Draft, Planned, Refusal, Silence, SilenceState, Silences, Turn};
+pub use silence::{Draft, Planned, Refusal, Silence, SilenceState, Silences, Turn, matches_every_value};
 pub use stages::Muted;
 pub use views::{AlertView, GroupView};
