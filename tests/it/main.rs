@@ -3,6 +3,8 @@
 // What could not be checked, and measured figures.
 #![allow(clippy::print_stdout)]
 
+/// `amtool` and Prometheus take memsentry for an Alertmanager.
+mod alertmanager_clients;
 /// The import table, the size limits and the headers hold in every file.
 mod architecture;
 /// What each command prints, and its exit code.
@@ -45,6 +47,8 @@ mod rules_differential;
 mod shipped_files;
 /// The end comes in time and loses nothing.
 mod shutdown;
+/// What is silenced is not told, whatever happens to the process.
+mod silences;
 /// A whole deployment: daemon, service, receivers.
 mod stage;
 /// What is stored survives what happens to processes, files and disks.

@@ -27,6 +27,8 @@ pub struct Config {
     pub webhook: bool,
     /// The address of the receiver's mail server.
     pub smarthost: Option<String>,
+    /// Receivers besides `oncall`, as entries of the list.
+    pub more_receivers: String,
     /// The text of the rule file.
     pub rules: String,
     pub listen: u16,
@@ -65,6 +67,7 @@ impl Config {
             route: "{receiver: oncall, group_by: [alertname], group_wait: 50ms, group_interval: 100ms}".to_owned(),
             webhook: false,
             smarthost: None,
+            more_receivers: String::new(),
             rules: DOWN.to_owned(),
             listen: super::closed_port(),
             files: vec![
@@ -129,7 +132,7 @@ impl Config {
                 "    email_configs:\n      - {{{addresses}, smarthost: '{smarthost}', tls: none}}\n"
             ));
         }
-        text
+        text + &self.more_receivers
     }
 
     /// Writes it and all its files into `folder`; answers with its path.
