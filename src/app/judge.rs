@@ -108,7 +108,11 @@ impl Judge {
         log(&evaluation);
         let alerts = std::mem::take(&mut evaluation.alerts);
         self.save(evaluation).await;
-        self.notify.observe(&alerts, now);
+        if self.read(RuleSet::is_evaluated) {
+            self.notify.observe(&alerts, now);
+        } else {
+            self.notify.observe_partly(&alerts, now);
+        }
         self.state().last_round = Some(Stopwatch::start());
     }
 

@@ -31,7 +31,7 @@ pub struct Dispatcher {
     pub(super) undecided: Undecided,
     pub(super) dirty_groups: BTreeSet<GroupId>,
     pub(super) silences: Silences,
-    /// Restored, and the rules were not heard since: nothing is told yet, not even an end, because what else fires
+    /// Restored, and not every rule was heard since: nothing is told yet, not even an end, because what else fires
     /// is not known.
     pub(super) unheard: bool,
     refused: u64,
@@ -125,9 +125,14 @@ impl Dispatcher {
     }
 
     /// Takes in one round of reports: alerts that fire, and alerts that are over. An empty round still says
-    /// that the rules are alive.
+    /// that the rules are alive. Every rule has spoken since the start: what inhibits is known.
     pub fn observe(&mut self, reports: &[Alert], at: Timestamp) {
         self.unheard = false;
+        self.observe_partly(reports, at);
+    }
+
+    /// Takes in a round of reports while some rules have not spoken since the start.
+    pub fn observe_partly(&mut self, reports: &[Alert], at: Timestamp) {
         self.alerts.seen(at);
         for report in reports {
             self.take_in(report, at, |alerts| alerts.merge(report, at));

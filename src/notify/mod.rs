@@ -11,6 +11,7 @@ mod decide;
 mod dedup;
 mod dispatcher;
 pub mod evidence;
+pub mod explain;
 mod flush;
 mod group;
 mod inhibit;

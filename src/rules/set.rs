@@ -114,6 +114,12 @@ impl RuleSet {
         rules.map(|rule| window::reach(&rule.expression.parsed, lookback.std())).max().unwrap_or(lookback.std())
     }
 
+    /// Whether every group has been evaluated since the start.
+    #[must_use]
+    pub fn is_evaluated(&self) -> bool {
+        self.groups.iter().all(|group| group.last_evaluation.is_some())
+    }
+
     /// Evaluates every group that is due at `at`. Call it after each scrape, with the scrape's time.
     pub fn evaluate_due(&mut self, at: Timestamp, tsdb: &Tsdb, limits: &Limits) -> Evaluation {
         let mut evaluation = self.retired.evaluate(at, &self.outlet);
