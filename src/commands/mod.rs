@@ -11,6 +11,7 @@ mod output;
 mod probe;
 #[allow(dead_code)] // Its first commands come with the next commits.
 mod remote;
+mod route;
 mod run;
 mod test_rules;
 
@@ -51,8 +52,15 @@ pub struct Subcommand {
 }
 
 /// Every subcommand, in the order of the help.
-pub const ALL: &[Subcommand] =
-    &[run::COMMAND, check::COMMAND, test_rules::COMMAND, probe::COMMAND, demo::COMMAND, metrics::COMMAND];
+pub const ALL: &[Subcommand] = &[
+    run::COMMAND,
+    check::COMMAND,
+    route::COMMAND,
+    test_rules::COMMAND,
+    probe::COMMAND,
+    demo::COMMAND,
+    metrics::COMMAND,
+];
 
 /// The whole command line.
 #[must_use]

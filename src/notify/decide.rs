@@ -9,7 +9,7 @@ use std::time::Duration as StdDuration;
 
 use sha2::{Digest, Sha256};
 
-use crate::model::{Fingerprint, Timestamp};
+use crate::model::{Fingerprint, Labels, Timestamp};
 use crate::store::{NotificationLogRow, OutboxRow};
 
 use super::dedup::{self, Entry, Hashes, Standing, Wish};
@@ -19,7 +19,7 @@ use super::group::{Group, GroupId};
 use super::inhibit::Inhibitors;
 use super::message::{MOST_ALERTS, Notification, Told, common_annotations, common_labels};
 use super::reason::Reason;
-use super::route::PlannedNotifier;
+use super::route::{Plan, PlannedNotifier};
 
 /// One group's worth of what is to be told: all of it goes into one transaction.
 #[derive(Debug, Clone)]
@@ -276,32 +276,55 @@ fn write(
     let members = flush.members.iter().filter(shown);
     let mut alerts: Vec<Told> = members.map(|member| Told::new(&member.held.alert, member.ended)).collect();
     alerts.sort_by(|a, b| (a.status, &a.labels).cmp(&(b.status, &b.labels)));
-    let truncated_alerts = alerts.len().saturating_sub(MOST_ALERTS);
-    alerts.truncate(MOST_ALERTS);
-    for alert in &mut alerts {
-        let page = plan.runbooks.get(alert.name()).filter(|_| !plan.external_url.is_empty());
-        if let Some(runbook) = page.filter(|_| !alert.annotations.contains_key("runbook_url")) {
-            let url = format!("{}/runbooks/{}", plan.external_url, runbook.name);
-            alert.annotations.insert("runbook_url".to_owned(), url);
+    let life = Life { id, labels: &group.labels, created_at: group.created_at };
+    plan.compose(alerts, &life, &notifier.name, reason, flush.at)
+}
+
+/// One life of a group.
+pub(super) struct Life<'a> {
+    pub id: &'a GroupId,
+    pub labels: &'a Labels,
+    pub created_at: Timestamp,
+}
+
+impl Plan {
+    /// The message about these alerts.
+    pub(super) fn compose(
+        &self,
+        mut alerts: Vec<Told>,
+        life: &Life<'_>,
+        notifier: &str,
+        reason: Reason,
+        at: Timestamp,
+    ) -> Notification {
+        let truncated_alerts = alerts.len().saturating_sub(MOST_ALERTS);
+        alerts.truncate(MOST_ALERTS);
+        for alert in &mut alerts {
+            let page = self.runbooks.get(alert.name()).filter(|_| !self.external_url.is_empty());
+            if let Some(runbook) = page.filter(|_| !alert.annotations.contains_key("runbook_url")) {
+                let url = format!("{}/runbooks/{}", self.external_url, runbook.name);
+                alert.annotations.insert("runbook_url".to_owned(), url);
+            }
         }
-    }
-    let common = common_labels(&alerts);
-    let name = common.get(crate::model::labels::ALERT_NAME);
-    let birth = group.created_at.millis().to_string();
-    Notification {
-        receiver: id.receiver.clone(),
-        group_key: id.key.clone(),
-        thread: digest(&[&id.key, &id.receiver, &notifier.name, &birth]),
-        reason,
-        decided_at: flush.at,
-        group_labels: group.labels.clone(),
-        common_annotations: common_annotations(&alerts),
-        external_url: plan.external_url.clone(),
-        runbook: name.and_then(|name| plan.runbooks.get(name)).map(|runbook| runbook.name.clone()),
-        common_labels: common,
-        alerts,
-        truncated_alerts,
-        collapsed: None,
+        let common = common_labels(&alerts);
+        let name = common.get(crate::model::labels::ALERT_NAME);
+        let birth = life.created_at.millis().to_string();
+        let id = life.id;
+        Notification {
+            receiver: id.receiver.clone(),
+            group_key: id.key.clone(),
+            thread: digest(&[&id.key, &id.receiver, notifier, &birth]),
+            reason,
+            decided_at: at,
+            group_labels: life.labels.clone(),
+            common_annotations: common_annotations(&alerts),
+            external_url: self.external_url.clone(),
+            runbook: name.and_then(|name| self.runbooks.get(name)).map(|runbook| runbook.name.clone()),
+            common_labels: common,
+            alerts,
+            truncated_alerts,
+            collapsed: None,
+        }
     }
 }
 

@@ -59,6 +59,8 @@ pub struct Step {
     pub outcome: Outcome,
     /// Each of its conditions, and whether it holds; none where the walk did not come.
     pub conditions: Vec<(String, bool)>,
+    /// Of a route that takes the alert: what tells its receiver, such as `webhook[0]`.
+    pub notifiers: Vec<String>,
     /// Of a route that takes the alert: the key of the group that it joins.
     pub group_key: Option<String>,
     /// Of a route that takes the alert: the time intervals that make it silent now.
@@ -83,10 +85,10 @@ pub struct Inhibition {
 pub struct Explanation {
     /// Every route, as the walk saw it.
     pub steps: Vec<Step>,
-    /// Who would be told now, in the order of the routes; each once.
+    /// Who would be told now, in the order of the routes; each once. Not those without a notifier.
     pub receivers: Vec<String>,
-    /// Whose routes take the alert but are silent at this time.
-    pub muted_receivers: Vec<String>,
+    /// Whose routes take the alert and tell nobody: silent at this time, or without a notifier.
+    pub silent_receivers: Vec<String>,
     /// What would keep it from being told while an alert such as this fires.
     pub inhibited_by: Vec<Inhibition>,
     /// What it would keep from being told while it fires.
@@ -142,16 +144,16 @@ impl Plan {
         let of = |muted: bool| {
             let taking = steps.iter().filter(|step| step.outcome == Outcome::Taken);
             let mut names: Vec<String> = Vec::new();
-            for step in taking.filter(|step| step.muted_by.is_empty() != muted) {
+            for step in taking.filter(|step| muted == (step.notifiers.is_empty() || !step.muted_by.is_empty())) {
                 if !names.contains(&step.route.receiver) {
                     names.push(step.route.receiver.clone());
                 }
             }
             names
         };
-        let (receivers, muted_receivers) = (of(false), of(true));
+        let (receivers, silent_receivers) = (of(false), of(true));
         let (inhibited_by, inhibits) = (self.inhibitions(labels, true), self.inhibitions(labels, false));
-        Explanation { steps, receivers, muted_receivers, inhibited_by, inhibits }
+        Explanation { steps, receivers, silent_receivers, inhibited_by, inhibits }
     }
 
     fn step(&self, view: RouteView, route: &PlannedRoute, outcome: Outcome, labels: &Labels, at: Timestamp) -> Step {
@@ -160,8 +162,10 @@ impl Plan {
         let conditions = conditions.map(|matcher| (matcher.to_string(), matcher.matches_labels(labels))).collect();
         let taken = outcome == Outcome::Taken;
         let group_key = taken.then(|| super::group::GroupId::new(route, &route.group_by.labels(labels)).key);
+        let notifiers = self.notifiers(&route.receiver).iter().filter(|_| taken);
+        let notifiers = notifiers.map(|notifier| notifier.name.clone()).collect();
         let muted_by = if taken { self.silent(route, at) } else { Vec::new() };
-        Step { route: view, outcome, conditions, group_key, muted_by }
+        Step { route: view, outcome, conditions, notifiers, group_key, muted_by }
     }
 
     /// The time intervals that make a route silent.
@@ -181,7 +185,8 @@ impl Plan {
     /// The rules of which an alert with these labels is a target, or a source.
     fn inhibitions(&self, labels: &Labels, as_target: bool) -> Vec<Inhibition> {
         let rules = self.inhibit_rules.iter().enumerate();
-        let concerned = rules.filter(|(_, rule)| if as_target { rule.is_target(labels) } else { rule.is_source(labels) });
+        let concerned =
+            rules.filter(|(_, rule)| if as_target { rule.is_target(labels) } else { rule.is_source(labels) });
         let inhibition = |(index, rule): (usize, &super::inhibit::Rule)| {
             let other = if as_target { &rule.sources } else { &rule.targets };
             let shared = rule.equal.iter().map(|name| (name.clone(), labels.get(name).unwrap_or("").to_owned()));
@@ -212,5 +217,91 @@ fn view(depth: usize, route: &PlannedRoute) -> RouteView {
         goes_on: route.goes_on,
         mute_time_intervals: route.mute_time_intervals.clone(),
         active_time_intervals: route.active_time_intervals.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::settings::Settings;
+    use super::*;
+
+    const TREE: &str = "{route: {receiver: a, routes: [\
+        {receiver: b, matchers: ['g=x'], continue: true}, \
+        {matchers: ['g=~\"x|y\"'], mute_time_intervals: [always], routes: [{receiver: nobody, matchers: ['h=1']}]}, \
+        {matchers: ['g=z']}]}, \
+        receivers: [{name: a, webhook_configs: [{url: 'http://a'}]}, {name: b, webhook_configs: [{url: 'http://b'}]}, {name: nobody}], \
+        time_intervals: [{name: always, time_intervals: [{}]}], \
+        inhibit_rules: [{source_matchers: ['g=x'], target_matchers: ['g=y'], equal: [h]}]}";
+
+    fn explain(pairs: &[(&str, &str)]) -> Explanation {
+        let settings: Settings = serde_yaml::from_str(TREE).expect("YAML");
+        assert!(settings.problems().is_empty(), "{:?}", settings.problems());
+        let plan = Plan::new(&settings, "", Arc::default());
+        plan.explain(&Labels::from_pairs(pairs.iter().copied()), Timestamp::from_millis(0))
+    }
+
+    fn told(pairs: &[(&str, &str)]) -> Vec<String> {
+        let explanation = explain(pairs);
+        let step = |step: &Step| format!("{} {:?}", step.route.path, step.outcome);
+        let mut told: Vec<String> = explanation.steps.iter().map(step).collect();
+        told.push(format!("told {:?} silent {:?}", explanation.receivers, explanation.silent_receivers));
+        told
+    }
+
+    #[test]
+    fn the_walk_is_told_route_by_route() {
+        assert_eq!(
+            told(&[("g", "x"), ("h", "1")]),
+            [
+                "{} PassedOn",
+                r#"{}/{g="x"} Taken"#,
+                r#"{}/{g=~"x|y"} PassedOn"#,
+                r#"{}/{g=~"x|y"}/{h="1"} Taken"#,
+                r#"{}/{g="z"} NotReached"#,
+                r#"told ["b"] silent ["nobody"]"#,
+            ]
+        );
+        assert_eq!(
+            told(&[("g", "y")]),
+            [
+                "{} PassedOn",
+                r#"{}/{g="x"} NoMatch"#,
+                r#"{}/{g=~"x|y"} Taken"#,
+                r#"{}/{g=~"x|y"}/{h="1"} NoMatch"#,
+                r#"{}/{g="z"} NotReached"#,
+                r#"told [] silent ["a"]"#,
+            ]
+        );
+        assert_eq!(told(&[])[0], "{} Taken");
+    }
+
+    #[test]
+    fn inhibition_is_told_from_both_sides() {
+        let target = explain(&[("g", "y"), ("h", "1")]);
+        assert_eq!((target.inhibited_by.len(), target.inhibits.len()), (1, 0));
+        assert_eq!(target.inhibited_by[0].other_side, [r#"g="x""#]);
+        assert_eq!(target.inhibited_by[0].equal, [("h".to_owned(), "1".to_owned())]);
+        let source = explain(&[("g", "x")]);
+        assert_eq!((source.inhibited_by.len(), source.inhibits.len()), (0, 1));
+    }
+
+    #[test]
+    fn the_tree_inherits_what_is_not_set() {
+        let settings: Settings = serde_yaml::from_str(
+            "{route: {receiver: a, group_by: [x], group_wait: 1s, repeat_interval: 1h, routes: [{receiver: b, group_by: [], \
+              routes: [{group_wait: 2s, matchers: ['a=b']}]}]}, receivers: [{name: a}, {name: b}]}",
+        )
+        .expect("YAML");
+        let tree = Plan::new(&settings, "", Arc::default()).tree();
+        let line = |route: &RouteView| {
+            let (wait, interval, repeat) = (route.group_wait, route.group_interval, route.repeat_interval);
+            format!("{} {} {:?} {wait} {interval} {repeat}", route.path, route.receiver, route.group_by)
+        };
+        assert_eq!(
+            tree.iter().map(line).collect::<Vec<_>>(),
+            [r#"{} a ["x"] 1s 5m 1h"#, r#"{}/{} b [] 1s 5m 1h"#, r#"{}/{}/{a="b"} b [] 2s 5m 1h"#,]
+        );
     }
 }

@@ -5,15 +5,20 @@
 //! its edge: it keeps a decision and its deliveries in one transaction and hands them to the outbox, which
 //! delivers each at least once through a notifier, with a stable key.
 
+pub mod acknowledge;
 mod alerts;
+mod answers;
+mod chronicle;
 mod collapse;
 mod decide;
 mod dedup;
 mod dispatcher;
+pub mod drill;
 pub mod evidence;
 pub mod explain;
 mod flush;
 mod group;
+pub mod history;
 mod inhibit;
 mod intervals;
 mod membership;
@@ -30,6 +35,7 @@ mod settings;
 mod silence;
 mod stages;
 mod testimony;
+mod turn;
 mod views;
 
 #[cfg(test)]
@@ -44,7 +50,7 @@ pub use outbox::Outbox;
 pub use reason::Reason;
 pub use route::Plan;
 pub use service::{Notify, Prepared, SilenceError};
-pub use settings::{InhibitRule, Receiver, Route, Settings, TimeInterval};
+pub use settings::{Acknowledge, History, InhibitRule, Receiver, Route, Settings, TimeInterval};
 pub use silence::{Draft, Planned, Refusal, Silence, SilenceState, Silences, Turn};
 pub use stages::Muted;
 pub use views::{AlertView, GroupView};

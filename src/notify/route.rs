@@ -12,7 +12,7 @@ use super::inhibit::Rule;
 use super::intervals::Intervals;
 use super::notifiers::KINDS;
 use super::settings::route::ALL_LABELS;
-use super::settings::{Receiver, Route, Settings};
+use super::settings::{History, Receiver, Route, Settings};
 
 /// What to do with alerts. Never changes; a reload makes a new one.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +24,10 @@ pub struct Plan {
     pub(super) intervals: Intervals,
     /// Where the daemon is seen from outside, without a slash at the end; may be empty.
     pub(super) external_url: String,
+    /// How long acknowledgements last of who does not say; 0 for as long as the alert.
+    pub(super) expire_after: StdDuration,
+    /// How long history is kept.
+    pub(super) history: History,
     /// The runbooks that messages name.
     pub(super) runbooks: Arc<Runbooks>,
 }
@@ -150,6 +154,8 @@ impl Plan {
             receivers: settings.receivers.iter().map(planned).collect(),
             inhibit_rules: inhibit_rules.into(),
             intervals: Intervals(intervals.collect()),
+            expire_after: settings.acknowledge.expire_after.std(),
+            history: settings.history,
             external_url: external_url.trim_end_matches('/').to_owned(),
             runbooks,
         };
@@ -204,17 +210,43 @@ impl Plan {
         self.routes.iter().position(|route| route.path == path && route.receiver == receiver)
     }
 
-    pub(super) fn receiver_names(&self) -> Vec<String> {
-        self.receivers.iter().map(|receiver| receiver.name.clone()).collect()
+    /// What Alertmanager's tools read: the tree, and receivers without their secrets.
+    pub(super) fn configuration(&self) -> String {
+        let quoted = |text: &str| serde_json::to_string(text).unwrap_or_default();
+        let millis = |duration: StdDuration| crate::model::Duration::from(duration).to_string();
+        let mut text = String::new();
+        for route in &self.routes {
+            let labels = match &route.group_by {
+                GroupBy::All => vec![quoted(ALL_LABELS)],
+                GroupBy::Names(names) => names.iter().map(|name| quoted(name)).collect(),
+            };
+            text.push_str(&format!(
+                "route:\n  receiver: {}\n  group_by: [{}]\n  group_wait: {}\n  group_interval: {}\n  repeat_interval: {}\n",
+                quoted(&route.receiver),
+                labels.join(", "),
+                millis(route.group_wait),
+                millis(route.group_interval),
+                millis(route.repeat_interval)
+            ));
+        }
+        text.push_str("receivers:\n");
+        for receiver in &self.receivers {
+            text.push_str(&format!("  - name: {}\n", quoted(&receiver.name)));
+        }
+        text
     }
 
-    pub(super) fn receiver(&self, name: &str) -> Option<&PlannedReceiver> {
-        self.receivers.iter().find(|receiver| receiver.name == name)
+    pub(super) fn receiver_names(&self) -> Vec<String> {
+        self.receivers.iter().map(|receiver| receiver.name.clone()).collect()
     }
 
     /// The notifiers of a receiver; none if there is no such receiver.
     pub(super) fn notifiers(&self, receiver: &str) -> &[PlannedNotifier] {
         self.receiver(receiver).map(|receiver| receiver.notifiers.as_slice()).unwrap_or_default()
+    }
+
+    pub(super) fn receiver(&self, name: &str) -> Option<&PlannedReceiver> {
+        self.receivers.iter().find(|receiver| receiver.name == name)
     }
 }
 

@@ -19,12 +19,15 @@ use crate::store::{Store, StoreError, Table};
 
 use super::alerts::Received;
 use super::dispatcher::{Counts, Dispatcher, Restored};
+use super::drill::{self, Drills};
 use super::metrics::Metrics;
 use super::notifiers::KINDS;
 use super::outbox::{Notifiers, Outbox, Wired};
 use super::route::Plan;
 use super::settings::Settings;
+use super::turn::LastTurn;
 
+mod people;
 mod silences;
 
 pub use silences::SilenceError;
@@ -88,6 +91,16 @@ impl Prepared {
     }
 }
 
+impl Prepared {
+    /// A drill of one of its receivers, without a daemon.
+    ///
+    /// # Errors
+    /// There is no such receiver.
+    pub fn drill(self, request: &drill::Request, at: Timestamp) -> Result<drill::Prepared, String> {
+        drill::prepare(&Dispatcher::new(self.plan), &self.notifiers, request, at)
+    }
+}
+
 /// Tells people about alerts. Clones share one dispatcher and one outbox; it outlives reloads.
 #[derive(Clone)]
 pub struct Notify(Arc<Inner>);
@@ -95,6 +108,7 @@ pub struct Notify(Arc<Inner>);
 struct Inner {
     dispatcher: Arc<Mutex<Dispatcher>>,
     outbox: Outbox,
+    drills: Drills,
     store: Store,
     clock: Clock,
     metrics: Metrics,
@@ -103,7 +117,8 @@ struct Inner {
     early: Mutex<Option<Rounds>>,
     closing: AtomicBool,
     closed: Wake,
-    /// One change of a silence at a time: it is planned, stored, and applied.
+    turn: LastTurn,
+    /// One change of a silence or an acknowledgement at a time: it is planned, stored, and applied.
     changing: tokio::sync::Mutex<()>,
 }
 
@@ -119,15 +134,23 @@ impl Notify {
         outbox.reconfigure(prepared.notifiers);
         let early = Mutex::new(Some(VecDeque::new()));
         let (wake, closing, closed) = (Wake::new(), AtomicBool::new(false), Wake::new());
+        let turn = LastTurn::default();
         let changing = tokio::sync::Mutex::default();
-        let inner = Inner { dispatcher, outbox, store, clock, metrics, wake, early, closing, closed, changing };
+        let (drills, perform) = Drills::new(store.clone(), clock.clone());
+        let inner =
+            Inner { dispatcher, outbox, drills, store, clock, metrics, wake, early, closing, closed, turn, changing };
         let notify = Self(Arc::new(inner));
         let inner = Arc::clone(&notify.0);
         let dispatch = Task::new("dispatcher", move || {
             let inner = Arc::clone(&inner);
             async move { inner.run().await }
         });
-        (notify, vec![dispatch, deliver])
+        let inner = Arc::clone(&notify.0);
+        let prune = Task::new("history", move || {
+            let inner = Arc::clone(&inner);
+            async move { inner.keep_history_short().await }
+        });
+        (notify, vec![dispatch, deliver, perform, prune])
     }
 
     /// Takes in one round of reports, also an empty one: it says that the rules are alive.
@@ -181,6 +204,12 @@ impl Notify {
     pub fn alerts(&self) -> Vec<(Alert, Option<Timestamp>)> {
         let dispatcher = self.0.dispatcher();
         dispatcher.alerts(self.0.clock.now()).map(|(alert, ended)| (alert.clone(), ended)).collect()
+    }
+
+    /// When the dispatcher last came round.
+    #[must_use]
+    pub fn last_turn(&self) -> Option<Timestamp> {
+        self.0.turn.get()
     }
 
     /// What waits for delivery.
@@ -238,6 +267,7 @@ impl Inner {
             }
             self.turn_silences(now);
             self.show(now);
+            self.turn.note(now);
             let next = self.dispatcher().next_due().map_or(LONGEST_SLEEP, |due| due.since(now).min(LONGEST_SLEEP));
             tokio::select! {
                 () = self.wake.notified() => {}
@@ -279,18 +309,15 @@ impl Inner {
 
     async fn tidy(&self, now: Timestamp) -> Result<(), StoreError> {
         let in_use = self.dispatcher().log_in_use(TIDY_EVERY, now);
-        self.store.commit_notification(in_use, Vec::new()).await?;
+        self.store.commit_notification(in_use, Vec::new(), Vec::new()).await?;
         self.store.expire_notification_log(now).await
     }
 
     /// Stores what changed.
     async fn save(&self) {
         let changes = self.dispatcher().changes();
-        if changes.set.is_empty() && changes.remove.is_empty() {
-            return;
-        }
-        let (set, remove) = (changes.set.clone(), changes.remove.clone());
-        if self.store.put(Table::NotifyAlerts, set, remove).await.is_err() {
+        let (set, remove, history) = (changes.set.clone(), changes.remove.clone(), changes.history.clone());
+        if self.store.put_and_record(Table::NotifyAlerts, set, remove, history).await.is_err() {
             // The store has said so; it comes again with the next change or sleep.
             self.dispatcher().not_saved(&changes);
         }
@@ -302,7 +329,7 @@ impl Inner {
         for chunk in decisions.chunks(MOST_AT_ONCE) {
             let log: Vec<_> = chunk.iter().flat_map(|decision| decision.log.clone()).collect();
             let deliveries: Vec<_> = chunk.iter().flat_map(|decision| decision.deliveries.clone()).collect();
-            if let Err(error) = self.store.commit_notification(log, deliveries.clone()).await {
+            if let Err(error) = self.store.commit_notification(log, deliveries.clone(), Vec::new()).await {
                 tracing::error!(%error, "notifications are told from memory, a crash would lose them");
             }
             for (row, reason) in chunk.iter().flat_map(|decision| decision.deliveries.iter().zip(&decision.reasons)) {
@@ -325,6 +352,7 @@ impl Inner {
             self.metrics.alerts.with_label_values(&[state]).set(count as f64);
         }
         self.show_silences(now);
+        self.show_acknowledgements(now);
     }
 }
 
