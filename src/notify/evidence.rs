@@ -17,7 +17,7 @@ use super::message::{Notification, Told};
 mod chart;
 mod unit;
 
-pub use chart::{Chart, Line};
+pub use chart::{Chart, Line, MOST_LINES};
 pub use unit::Unit;
 
 /// Longest time that gathering evidence may hold up a message, all its parts together.

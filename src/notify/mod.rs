@@ -11,6 +11,7 @@ mod dedup;
 mod dispatcher;
 pub mod evidence;
 mod group;
+pub mod links;
 pub mod message;
 mod metrics;
 pub mod notifiers;

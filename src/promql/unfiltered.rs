@@ -14,6 +14,8 @@ use crate::model::labels::METRIC_NAME;
 pub struct Unfiltered {
     /// What to evaluate.
     pub expression: Expr,
+    /// The outermost comparison that was taken off, seen from this side, and what it compares with: `>` and `100`.
+    pub limit: Option<(BinaryOp, Expr)>,
     /// How comparisons of two vectors change the labels, the innermost first.
     matchings: Vec<Matching>,
 }
@@ -38,40 +40,48 @@ impl Expr {
     #[must_use]
     pub fn unfiltered(&self) -> Vec<Unfiltered> {
         let mut sides = Vec::new();
-        collect(self.root(), &mut Vec::new(), &mut sides);
+        collect(self.root(), None, &mut Vec::new(), &mut sides);
         sides
     }
 }
 
-/// `outer` are the matchings of the comparisons around the node, the outermost first.
-fn collect(node: &Node, outer: &mut Vec<Matching>, sides: &mut Vec<Unfiltered>) {
+type Limit<'a> = Option<(BinaryOp, &'a Node)>;
+
+/// `outer` are the matchings of the comparisons around the node, the outermost first, `limit` is the outermost one.
+fn collect(node: &Node, limit: Limit<'_>, outer: &mut Vec<Matching>, sides: &mut Vec<Unfiltered>) {
     let node = node.unwrapped();
     if let Kind::Binary(binary) = &node.kind {
         match binary.op {
-            BinaryOp::And | BinaryOp::Unless => return collect(&binary.left, outer, sides),
+            BinaryOp::And | BinaryOp::Unless => return collect(&binary.left, limit, outer, sides),
             BinaryOp::Or => {
-                collect(&binary.left, outer, sides);
-                return collect(&binary.right, outer, sides);
+                collect(&binary.left, limit, outer, sides);
+                return collect(&binary.right, limit, outer, sides);
             }
-            op if op.is_comparison() && !binary.returns_bool => return comparison(binary, outer, sides),
+            op if op.is_comparison() && !binary.returns_bool => return comparison(binary, limit, outer, sides),
             _ => {}
         }
     }
     let matchings = outer.iter().rev().cloned().collect();
-    sides.push(Unfiltered { expression: Expr::new(node.clone(), &node.to_string()), matchings });
+    let whole = |node: &Node| Expr::new(node.clone(), &node.to_string());
+    let limit = limit.map(|(op, other)| (op, whole(other)));
+    sides.push(Unfiltered { expression: whole(node), limit, matchings });
 }
 
-fn comparison(binary: &Binary, outer: &mut Vec<Matching>, sides: &mut Vec<Unfiltered>) {
+fn comparison<'a>(binary: &'a Binary, limit: Limit<'a>, outer: &mut Vec<Matching>, sides: &mut Vec<Unfiltered>) {
+    let from_right = limit.or(Some((binary.op.mirrored(), &binary.left)));
+    let limit = limit.or(Some((binary.op, &binary.right)));
     match (binary.left.value_type(), binary.right.value_type()) {
-        (Type::Scalar, _) => collect(&binary.right, outer, sides),
-        (_, Type::Scalar) => collect(&binary.left, outer, sides),
+        (Type::Scalar, _) => collect(&binary.right, from_right, outer, sides),
+        (_, Type::Scalar) => collect(&binary.left, limit, outer, sides),
         _ => match binary.matching.cardinality {
             Cardinality::OneToOne => {
                 outer.push(binary.matching.clone());
-                collect(&binary.left, outer, sides);
+                collect(&binary.left, limit, outer, sides);
                 outer.pop();
             }
-            Cardinality::ManyToOne if binary.matching.include.is_empty() => collect(&binary.left, outer, sides),
+            Cardinality::ManyToOne if binary.matching.include.is_empty() => {
+                collect(&binary.left, limit, outer, sides);
+            }
             _ => {}
         },
     }
@@ -103,6 +113,25 @@ mod tests {
             let found: Vec<String> =
                 parse(text).unwrap().unfiltered().iter().map(|side| side.expression.to_string()).collect();
             assert_eq!(found, sides, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_side_knows_what_it_is_compared_with() {
+        for (text, limits) in [
+            ("depth > 100", vec!["> 100"]),
+            ("2 < depth", vec!["> 2"]),
+            ("2 == depth", vec!["== 2"]),
+            ("(0 < depth) <= 5", vec!["<= 5"]),
+            ("a > 1 and b < 2", vec!["> 1"]),
+            ("a > 0.5 * sum(b) or c", vec!["> 0.5 * sum(b)", ""]),
+            ("depth and b == 0", vec![""]),
+            ("a > bool 1", vec![""]),
+        ] {
+            let sides = parse(text).unwrap().unfiltered();
+            let found = sides.iter().map(|side| side.limit.as_ref());
+            let found = found.map(|limit| limit.map_or_else(String::new, |(op, e)| format!("{} {e}", op.text())));
+            assert_eq!(found.collect::<Vec<_>>(), limits, "{text}");
         }
     }
 
