@@ -202,4 +202,6 @@ impl Email {
 }
 
 #[cfg(test)]
+mod looks;
+#[cfg(test)]
 mod tests;

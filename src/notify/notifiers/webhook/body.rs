@@ -1,8 +1,9 @@
 //! Alertmanager's webhook body, version 4, field by field.
 //!
-//! One addition: `runbook` with name, address and markdown, where the alerts share a runbook. It stands at the
-//! top level, where Alertmanager itself added fields in 0.33 and 0.34, so that receivers which know version 4
-//! pass over it, and templates that print all annotations do not print a page of markdown.
+//! Two additions: `runbook` with name, address and markdown, where the alerts share a runbook, and `evidence` with what
+//! was gathered when the message was first attempted. They stand at the top level, where Alertmanager itself added
+//! fields in 0.33 and 0.34, so that receivers which know version 4 pass over them, and templates that print all
+//! annotations do not print a page of markdown. Pictures are not sent: the samples are.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use serde::Serialize;
 use crate::model::{AlertStatus, Labels, Timestamp};
 use crate::runbooks::Runbooks;
 
+use super::super::super::evidence::Evidence;
 use super::super::super::message::{Notification, Told};
 
 /// Go's zero time, which Alertmanager writes for "not yet".
@@ -40,6 +42,8 @@ pub struct Body<'a> {
     truncated_alerts: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     runbook: Option<BodyRunbook<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<&'a Evidence>,
 }
 
 #[derive(Debug, Serialize)]
@@ -85,7 +89,15 @@ impl<'a> Body<'a> {
             group_key: &notification.group_key,
             truncated_alerts: notification.truncated_alerts + left_out,
             runbook: runbook.map(|book| BodyRunbook { name: &book.name, url, markdown: &book.markdown }),
+            evidence: None,
         }
+    }
+
+    /// With what stands behind the message, if anything was found.
+    #[must_use]
+    pub fn with(self, evidence: &'a Evidence) -> Self {
+        let nothing = Evidence { gathered_at: evidence.gathered_at, ..Evidence::default() };
+        Self { evidence: Some(evidence).filter(|evidence| **evidence != nothing), ..self }
     }
 }
 
