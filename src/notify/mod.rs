@@ -5,28 +5,43 @@
 //! its edge: it keeps a decision and its deliveries in one transaction and hands them to the outbox, which
 //! delivers each at least once through a notifier, with a stable key.
 
+pub mod acknowledge;
 mod alerts;
+mod answers;
+mod chronicle;
+mod collapse;
 mod decide;
 mod dedup;
 mod dispatcher;
+pub mod drill;
 pub mod evidence;
+mod flush;
 mod group;
+pub mod history;
+mod inhibit;
+mod intervals;
 pub mod links;
+mod membership;
 pub mod message;
 mod metrics;
 pub mod notifiers;
 mod outbox;
+mod present;
 mod queue;
 mod reason;
 mod route;
 mod service;
 mod settings;
 mod silence;
+mod stages;
 mod testimony;
+mod turn;
+mod views;
 
 #[cfg(test)]
 mod scenarios;
 
+pub use alerts::Received;
 pub use decide::Decision;
 pub use dispatcher::{Changes, Counts, Dispatcher, Restored};
 pub use message::Notification;
@@ -34,6 +49,8 @@ pub use metrics::DEFINITIONS;
 pub use outbox::Outbox;
 pub use reason::Reason;
 pub use route::Plan;
-pub use service::{Notify, Prepared};
-pub use settings::{Receiver, Route, Settings};
+pub use service::{Notify, Prepared, SilenceError};
+pub use settings::{Acknowledge, History, InhibitRule, Receiver, Route, Settings, TimeInterval};
 pub use silence::{Draft, Planned, Refusal, Silence, SilenceState, Silences, Turn};
+pub use stages::Muted;
+pub use views::{AlertView, GroupView};

@@ -17,12 +17,20 @@ use crate::model::{Alert, Clock, Problem, Timestamp};
 use crate::runbooks::Runbooks;
 use crate::store::{Store, StoreError, Table};
 
+use super::alerts::Received;
 use super::dispatcher::{Counts, Dispatcher, Restored};
+use super::drill::{self, Drills};
 use super::metrics::Metrics;
 use super::notifiers::KINDS;
-use super::outbox::{Notifiers, Outbox};
+use super::outbox::{Notifiers, Outbox, Wired};
 use super::route::Plan;
 use super::settings::Settings;
+use super::turn::LastTurn;
+
+mod people;
+mod silences;
+
+pub use silences::SilenceError;
 
 /// Longest sleep, so that a clock that was set is noticed.
 const LONGEST_SLEEP: StdDuration = StdDuration::from_secs(5);
@@ -34,7 +42,13 @@ const MOST_EARLY: usize = 256;
 const MOST_AT_ONCE: usize = 500;
 
 /// Reports and when they came, in order.
-type Rounds = VecDeque<(Vec<Alert>, Timestamp)>;
+type Rounds = VecDeque<(Reports, Timestamp)>;
+
+/// Who reports.
+enum Reports {
+    Rules(Vec<Alert>),
+    Others(Vec<Received>),
+}
 
 /// Settings that were checked and whose files were read; nothing can fail any more when it is applied.
 pub struct Prepared {
@@ -53,8 +67,13 @@ impl Prepared {
         if problems.is_empty() {
             for (index, receiver) in settings.receivers.iter().enumerate() {
                 for kind in KINDS {
+                    let wishes = kind.send_resolved(receiver).into_iter();
                     match kind.build(receiver) {
-                        Ok(built) => all.extend(built.into_iter().map(|(l, n)| ((receiver.name.clone(), l), n))),
+                        Ok(built) => {
+                            all.extend(built.into_iter().zip(wishes).map(|((label, notifier), send_resolved)| {
+                                ((receiver.name.clone(), label), Wired { notifier, send_resolved })
+                            }))
+                        }
                         Err(wrong) => {
                             problems.extend(wrong.into_iter().map(|p| p.below(&format!("receivers[{index}]"))));
                         }
@@ -70,13 +89,24 @@ impl Prepared {
     }
 }
 
+impl Prepared {
+    /// A drill of one of its receivers, without a daemon.
+    ///
+    /// # Errors
+    /// There is no such receiver.
+    pub fn drill(self, request: &drill::Request, at: Timestamp) -> Result<drill::Prepared, String> {
+        drill::prepare(&Dispatcher::new(self.plan), &self.notifiers, request, at)
+    }
+}
+
 /// Tells people about alerts. Clones share one dispatcher and one outbox; it outlives reloads.
 #[derive(Clone)]
 pub struct Notify(Arc<Inner>);
 
 struct Inner {
-    dispatcher: Mutex<Dispatcher>,
+    dispatcher: Arc<Mutex<Dispatcher>>,
     outbox: Outbox,
+    drills: Drills,
     store: Store,
     clock: Clock,
     metrics: Metrics,
@@ -85,6 +115,9 @@ struct Inner {
     early: Mutex<Option<Rounds>>,
     closing: AtomicBool,
     closed: Wake,
+    turn: LastTurn,
+    /// One change of a silence or an acknowledgement at a time: it is planned, stored, and applied.
+    changing: tokio::sync::Mutex<()>,
 }
 
 impl Notify {
@@ -92,32 +125,53 @@ impl Notify {
     #[must_use]
     pub fn new(prepared: Prepared, store: Store, clock: Clock, registry: &Registry) -> (Self, Vec<Task>) {
         let metrics = Metrics::new(registry);
-        let (outbox, deliver) = Outbox::new(store.clone(), clock.clone(), metrics.clone());
+        let dispatcher = Arc::new(Mutex::new(Dispatcher::new(prepared.plan)));
+        let known = Arc::clone(&dispatcher);
+        let ended = Box::new(move |alert, at| lock(&known).ended(alert, at));
+        let (outbox, deliver) = Outbox::new(store.clone(), clock.clone(), metrics.clone(), ended);
         outbox.reconfigure(prepared.notifiers);
-        let dispatcher = Mutex::new(Dispatcher::new(prepared.plan));
         let early = Mutex::new(Some(VecDeque::new()));
         let (wake, closing, closed) = (Wake::new(), AtomicBool::new(false), Wake::new());
-        let notify = Self(Arc::new(Inner { dispatcher, outbox, store, clock, metrics, wake, early, closing, closed }));
+        let turn = LastTurn::default();
+        let changing = tokio::sync::Mutex::default();
+        let (drills, perform) = Drills::new(store.clone(), clock.clone());
+        let inner =
+            Inner { dispatcher, outbox, drills, store, clock, metrics, wake, early, closing, closed, turn, changing };
+        let notify = Self(Arc::new(inner));
         let inner = Arc::clone(&notify.0);
         let dispatch = Task::new("dispatcher", move || {
             let inner = Arc::clone(&inner);
             async move { inner.run().await }
         });
-        (notify, vec![dispatch, deliver])
+        let inner = Arc::clone(&notify.0);
+        let prune = Task::new("history", move || {
+            let inner = Arc::clone(&inner);
+            async move { inner.keep_history_short().await }
+        });
+        (notify, vec![dispatch, deliver, perform, prune])
     }
 
     /// Takes in one round of reports, also an empty one: it says that the rules are alive.
     pub fn observe(&self, alerts: &[Alert], at: Timestamp) {
+        self.take_in(Reports::Rules(alerts.to_vec()), at);
+    }
+
+    /// Takes in alerts that others than our rules report.
+    pub fn receive(&self, reports: Vec<Received>) {
+        self.take_in(Reports::Others(reports), self.0.clock.now());
+    }
+
+    fn take_in(&self, reports: Reports, at: Timestamp) {
         let mut early = self.0.early();
         match early.as_mut() {
             // What was stored must come first, or it would replace what is newer.
             Some(rounds) => {
-                rounds.push_back((alerts.to_vec(), at));
+                rounds.push_back((reports, at));
                 if rounds.len() > MOST_EARLY {
                     rounds.pop_front();
                 }
             }
-            None => self.0.dispatcher().observe(alerts, at),
+            None => self.0.take_in(&reports, at),
         }
         drop(early);
         self.0.wake.notify_one();
@@ -149,6 +203,12 @@ impl Notify {
         dispatcher.alerts(self.0.clock.now()).map(|(alert, ended)| (alert.clone(), ended)).collect()
     }
 
+    /// When the dispatcher last came round.
+    #[must_use]
+    pub fn last_turn(&self) -> Option<Timestamp> {
+        self.0.turn.get()
+    }
+
     /// What waits for delivery.
     #[must_use]
     pub fn outbox(&self) -> &Outbox {
@@ -170,10 +230,14 @@ impl Notify {
     }
 }
 
+fn lock(dispatcher: &Mutex<Dispatcher>) -> MutexGuard<'_, Dispatcher> {
+    // A panic while holding the lock leaves the alerts behind; telling twice is better than not at all.
+    dispatcher.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Inner {
     fn dispatcher(&self) -> MutexGuard<'_, Dispatcher> {
-        // A panic while holding the lock leaves the alerts behind; telling twice is better than not at all.
-        self.dispatcher.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.dispatcher)
     }
 
     fn early(&self) -> MutexGuard<'_, Option<Rounds>> {
@@ -192,12 +256,15 @@ impl Inner {
             let now = self.clock.now();
             if tidied.is_none_or(|last: Timestamp| now.since(last) >= TIDY_EVERY) {
                 // Not at the start: what was told before it must first be taken up by its repeats.
-                if tidied.is_some() && self.store.expire_notification_log(now).await.is_err() {
+                self.tidy_silences(now).await;
+                if tidied.is_some() && self.tidy(now).await.is_err() {
                     tracing::debug!("the notification log could not be tidied");
                 }
                 tidied = Some(now);
             }
+            self.turn_silences(now);
             self.show(now);
+            self.turn.note(now);
             let next = self.dispatcher().next_due().map_or(LONGEST_SLEEP, |due| due.since(now).min(LONGEST_SLEEP));
             tokio::select! {
                 () = self.wake.notified() => {}
@@ -215,27 +282,38 @@ impl Inner {
             tracing::error!(%error, "stored alerts cannot be read, starting without them");
         }
         let mut early = self.early();
-        for (alerts, at) in early.take().into_iter().flatten() {
-            self.dispatcher().observe(&alerts, at);
+        for (reports, at) in early.take().into_iter().flatten() {
+            self.take_in(&reports, at);
+        }
+    }
+
+    fn take_in(&self, reports: &Reports, at: Timestamp) {
+        match reports {
+            Reports::Rules(alerts) => self.dispatcher().observe(alerts, at),
+            Reports::Others(alerts) => self.dispatcher().receive(alerts, at),
         }
     }
 
     async fn read(&self) -> Result<(), StoreError> {
         let documents = self.store.documents(Table::NotifyAlerts).await?;
         let log = self.store.notification_log().await?;
+        self.restore_silences().await?;
         let Restored { alerts, groups, unreadable, .. } = self.dispatcher().restore(&documents, log, self.clock.now());
         tracing::info!(alerts, groups, unreadable, "alerts of an earlier run restored");
         Ok(())
     }
 
+    async fn tidy(&self, now: Timestamp) -> Result<(), StoreError> {
+        let in_use = self.dispatcher().log_in_use(TIDY_EVERY, now);
+        self.store.commit_notification(in_use, Vec::new()).await?;
+        self.store.expire_notification_log(now).await
+    }
+
     /// Stores what changed.
     async fn save(&self) {
         let changes = self.dispatcher().changes();
-        if changes.set.is_empty() && changes.remove.is_empty() {
-            return;
-        }
-        let (set, remove) = (changes.set.clone(), changes.remove.clone());
-        if self.store.put(Table::NotifyAlerts, set, remove).await.is_err() {
+        let (set, remove, history) = (changes.set.clone(), changes.remove.clone(), changes.history.clone());
+        if self.store.put_and_record(Table::NotifyAlerts, set, remove, history).await.is_err() {
             // The store has said so; it comes again with the next change or sleep.
             self.dispatcher().not_saved(&changes);
         }
@@ -247,7 +325,7 @@ impl Inner {
         for chunk in decisions.chunks(MOST_AT_ONCE) {
             let log: Vec<_> = chunk.iter().flat_map(|decision| decision.log.clone()).collect();
             let deliveries: Vec<_> = chunk.iter().flat_map(|decision| decision.deliveries.clone()).collect();
-            if let Err(error) = self.store.commit_notification(log, deliveries.clone()).await {
+            if let Err(error) = self.store.commit_notification(log, deliveries.clone(), Vec::new()).await {
                 tracing::error!(%error, "notifications are told from memory, a crash would lose them");
             }
             for (row, reason) in chunk.iter().flat_map(|decision| decision.deliveries.iter().zip(&decision.reasons)) {
@@ -269,6 +347,8 @@ impl Inner {
         for (state, count) in [("firing", counts.firing), ("resolved", counts.resolved)] {
             self.metrics.alerts.with_label_values(&[state]).set(count as f64);
         }
+        self.show_silences(now);
+        self.show_acknowledgements(now);
     }
 }
 

@@ -92,6 +92,7 @@ mod tests {
             runbook: None,
             alerts: Vec::new(),
             truncated_alerts: 0,
+            collapsed: None,
         })
     }
 

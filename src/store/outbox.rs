@@ -10,7 +10,7 @@ use sqlx::{FromRow, Row};
 use crate::model::Timestamp;
 
 use super::notification_log::{self, NotificationLogRow};
-use super::{Applied, Job, Store, StoreError, deliveries};
+use super::{Applied, HistoryEntry, Job, Store, StoreError, alert_history, deliveries};
 
 /// One delivery that waits for its receiver's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,14 +52,15 @@ impl FromRow<'_, SqliteRow> for OutboxRow {
 }
 
 impl Store {
-    /// Records in one transaction what is being told and queues its deliveries. A delivery whose id already
-    /// waits is left as it is.
+    /// Records in one transaction what is being told, queues its deliveries and adds to the history. A delivery whose
+    /// id already waits is left as it is.
     pub async fn commit_notification(
         &self,
         log: Vec<NotificationLogRow>,
         deliveries: Vec<OutboxRow>,
+        history: Vec<HistoryEntry>,
     ) -> Result<(), StoreError> {
-        self.write(Commit { log, deliveries }).await
+        self.write(Commit { log, deliveries, history }).await
     }
 
     /// Everything that waits, oldest first.
@@ -70,19 +71,68 @@ impl Store {
     }
 
     /// Records a failed attempt and when the next is due. `error` must be redacted.
-    pub async fn postpone(&self, id: &str, attempts: u32, next: Timestamp, error: &str) -> Result<(), StoreError> {
-        self.write(Postpone { id: id.to_owned(), attempts, next, error: error.to_owned() }).await
+    pub async fn postpone(
+        &self,
+        id: &str,
+        attempts: u32,
+        next: Timestamp,
+        error: &str,
+        history: Vec<HistoryEntry>,
+    ) -> Result<(), StoreError> {
+        self.write(Postpone { id: id.to_owned(), attempts, next, error: error.to_owned(), history }).await
+    }
+
+    /// Puts deliveries in the place of those that they tell, all in one transaction.
+    pub async fn replace(&self, replacements: Vec<Replacement>, at: Timestamp) -> Result<(), StoreError> {
+        self.write(Replace { replacements, at }).await
     }
 
     /// Removes a delivery in the transaction that records its result (`delivered`, or why it was given up).
-    pub async fn finish(&self, id: &str, at: Timestamp, result: &str) -> Result<(), StoreError> {
-        self.write(Finish { id: id.to_owned(), at, result: result.to_owned() }).await
+    pub async fn finish(
+        &self,
+        id: &str,
+        at: Timestamp,
+        result: &str,
+        history: Vec<HistoryEntry>,
+    ) -> Result<(), StoreError> {
+        self.write(Finish { id: id.to_owned(), at, result: result.to_owned(), history }).await
+    }
+}
+
+/// One delivery in the place of several that it tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replacement {
+    /// The ids of those that go.
+    pub gone: Vec<String>,
+    /// What comes in their place.
+    pub row: OutboxRow,
+}
+
+struct Replace {
+    replacements: Vec<Replacement>,
+    at: Timestamp,
+}
+
+impl Job for Replace {
+    fn apply<'c>(&'c self, conn: &'c mut SqliteConnection) -> Applied<'c> {
+        Box::pin(async move {
+            for Replacement { gone, row } in &self.replacements {
+                let result = format!("told as one: {}", row.id);
+                for id in gone {
+                    deliveries::record(conn, id, self.at, &result).await?;
+                    sqlx::query("delete from outbox where id = ?").bind(id).execute(&mut *conn).await?;
+                }
+                insert(conn, row).await?;
+            }
+            Ok(())
+        })
     }
 }
 
 struct Commit {
     log: Vec<NotificationLogRow>,
     deliveries: Vec<OutboxRow>,
+    history: Vec<HistoryEntry>,
 }
 
 impl Job for Commit {
@@ -94,7 +144,7 @@ impl Job for Commit {
             for row in &self.deliveries {
                 insert(conn, row).await?;
             }
-            Ok(())
+            alert_history::record(conn, &self.history).await
         })
     }
 }
@@ -123,6 +173,7 @@ struct Postpone {
     attempts: u32,
     next: Timestamp,
     error: String,
+    history: Vec<HistoryEntry>,
 }
 
 impl Job for Postpone {
@@ -133,9 +184,9 @@ impl Job for Postpone {
                 .bind(self.next.millis())
                 .bind(&self.error)
                 .bind(&self.id)
-                .execute(conn)
+                .execute(&mut *conn)
                 .await?;
-            Ok(())
+            alert_history::record(conn, &self.history).await
         })
     }
 }
@@ -144,14 +195,15 @@ struct Finish {
     id: String,
     at: Timestamp,
     result: String,
+    history: Vec<HistoryEntry>,
 }
 
 impl Job for Finish {
     fn apply<'c>(&'c self, conn: &'c mut SqliteConnection) -> Applied<'c> {
         Box::pin(async move {
             deliveries::record(conn, &self.id, self.at, &self.result).await?;
-            sqlx::query("delete from outbox where id = ?").bind(&self.id).execute(conn).await?;
-            Ok(())
+            sqlx::query("delete from outbox where id = ?").bind(&self.id).execute(&mut *conn).await?;
+            alert_history::record(conn, &self.history).await
         })
     }
 }

@@ -23,6 +23,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("runbooks", &[]),
     ("notify", &["store", "runbooks"]),
     ("evidence", &["memory_api", "probes", "queue", "tsdb", "promql", "runbooks", "notify", "template"]),
+    ("heartbeat", &["notify"]),
     ("rule_tests", &["rules", "promql", "tsdb", "yaml"]),
     ("web", &["probes", "tsdb", "promql", "rules", "notify", "runbooks"]),
     (
@@ -39,6 +40,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "runbooks",
             "notify",
             "evidence",
+            "heartbeat",
             "web",
         ],
     ),
@@ -58,6 +60,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "runbooks",
             "notify",
             "evidence",
+            "heartbeat",
             "web",
             "template",
         ],

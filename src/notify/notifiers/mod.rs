@@ -43,6 +43,12 @@ pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 
 pub trait Notifier: Send + Sync {
     /// Makes one attempt; ends by itself within its time-out.
     fn deliver<'a>(&'a self, attempt: &'a Attempt<'a>) -> Answer<'a>;
+
+    /// Whether people read it: they are told a backlog as one message. Programs tie messages together by their
+    /// group's key, so they are told one for each group.
+    fn for_people(&self) -> bool {
+        false
+    }
 }
 
 /// A kind of notifier and its settings.

@@ -103,6 +103,7 @@ pub(super) fn notification(reason: Reason, alerts: Vec<Told>) -> Notification {
         runbook: Some("QueueDepthHigh".into()),
         alerts,
         truncated_alerts: 0,
+        collapsed: None,
     }
 }
 

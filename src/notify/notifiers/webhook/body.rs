@@ -1,9 +1,10 @@
 //! Alertmanager's webhook body, version 4, field by field.
 //!
-//! Two additions: `runbook` with name, address and markdown, where the alerts share a runbook, and `evidence` with what
-//! was gathered when the message was first attempted. They stand at the top level, where Alertmanager itself added
-//! fields in 0.33 and 0.34, so that receivers which know version 4 pass over them, and templates that print all
-//! annotations do not print a page of markdown. Pictures are not sent: the samples are.
+//! Three additions: `runbook` with name, address and markdown, where the alerts share a runbook; `evidence` with what was
+//! gathered when the message was first attempted; and `collapsed` with how many messages since when this one stands for,
+//! after the receiver was dead. They stand at the top level, where Alertmanager itself added fields in 0.33 and 0.34, so
+//! that receivers which know version 4 pass over them, and templates that print all annotations do not print a page of
+//! markdown. Pictures are not sent: the samples are.
 
 use std::collections::BTreeMap;
 
@@ -44,6 +45,14 @@ pub struct Body<'a> {
     runbook: Option<BodyRunbook<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<&'a Evidence>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    collapsed: Option<BodyCollapsed>,
+}
+
+#[derive(Debug, Serialize)]
+struct BodyCollapsed {
+    messages: usize,
+    since: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -90,6 +99,9 @@ impl<'a> Body<'a> {
             truncated_alerts: notification.truncated_alerts + left_out,
             runbook: runbook.map(|book| BodyRunbook { name: &book.name, url, markdown: &book.markdown }),
             evidence: None,
+            collapsed: notification
+                .collapsed
+                .map(|collapsed| BodyCollapsed { messages: collapsed.messages, since: collapsed.since.rfc3339() }),
         }
     }
 

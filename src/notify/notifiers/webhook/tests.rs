@@ -75,6 +75,7 @@ fn notification() -> Notification {
         runbook: Some("QueueDepthHigh".into()),
         alerts,
         truncated_alerts: 0,
+        collapsed: None,
     }
 }
 
