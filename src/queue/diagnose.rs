@@ -12,7 +12,7 @@ use super::batch::Batch;
 use super::database::Database;
 use super::error::DatabaseError;
 use super::names::identifier;
-use super::statement::mentions;
+use super::statement::{is_query, mentions, without_end};
 
 /// Most rows of an answer.
 pub const MOST_ROWS: usize = 20;
@@ -58,12 +58,9 @@ impl Database {
     /// The database cannot be reached or refuses the statement.
     pub async fn check_diagnostic(&self, sql: &str, parameters: usize) -> Result<(), DatabaseError> {
         let limit = self.timeout();
-        let first = sql.split_whitespace().next().unwrap_or("").to_ascii_lowercase();
-        // Those two do nothing but answer.
-        let question = match first.as_str() {
-            "show" | "explain" => sql.to_owned(),
-            _ => format!("explain {}", self.wrapped(sql)),
-        };
+        let wrapped = self.wrapped(sql);
+        // `show` and `explain` do nothing but answer.
+        let question = if is_query(sql) { format!("explain {wrapped}") } else { wrapped };
         self.ask_one(self.beginning(limit), (question, &vec![None; parameters]), limit).await.map(drop)
     }
 
@@ -78,9 +75,8 @@ impl Database {
 
     /// The statement with an end to its answer. Tables that are called otherwise here have their usual names in it.
     fn wrapped(&self, sql: &str) -> String {
-        let sql = sql.trim().trim_end_matches(';');
-        let first = sql.split_whitespace().next().unwrap_or("").to_ascii_lowercase();
-        if first != "select" && first != "with" {
+        let sql = without_end(sql).trim();
+        if !is_query(sql) {
             return sql.to_owned();
         }
         let shared = self.shared();

@@ -68,8 +68,10 @@ pub fn refusal(sql: &str) -> Option<String> {
     if body.contains(&Piece::Mark(';')) {
         return Some("more than one statement".to_owned());
     }
-    let allowed = matches!(body.first(), Some(Piece::Word(_))) && first.is_some_and(|word| BEGINNINGS.contains(&word));
-    if !allowed {
+    let begins = body.iter().find(|piece| **piece != Piece::Mark('('));
+    let allowed = matches!(begins, Some(Piece::Word(_))) && first.is_some_and(|word| BEGINNINGS.contains(&word));
+    let in_parentheses = body.first() == Some(&Piece::Mark('(')) && !is_query(sql);
+    if !allowed || in_parentheses {
         let known = BEGINNINGS.join(", ");
         return Some(format!("begins with {:?}; allowed are {known}", first.unwrap_or("no word")));
     }
@@ -80,6 +82,20 @@ pub fn refusal(sql: &str) -> Option<String> {
         return Some(format!("{word:?} writes, or locks what it reads"));
     }
     unbalanced(body).or_else(|| called(body))
+}
+
+/// Whether a statement is one that can stand inside another: `select` or `with`, maybe in parentheses.
+pub(super) fn is_query(sql: &str) -> bool {
+    let first = pieces(sql).unwrap_or_default().into_iter().find(|piece| *piece != Piece::Mark('('));
+    matches!(first, Some(Piece::Word(word)) if ["select", "with"].iter().any(|known| word.eq_ignore_ascii_case(known)))
+}
+
+/// A statement without the semicolon at its end and what follows it.
+pub(super) fn without_end(sql: &str) -> &str {
+    match sql.rsplit_once(';') {
+        Some((before, after)) if pieces(after).is_ok_and(|pieces| pieces.is_empty()) => before,
+        _ => sql,
+    }
 }
 
 /// A closing parenthesis too many would get out of what the statement is wrapped in.
@@ -211,6 +227,7 @@ mod tests {
     fn reading_statements_may_run() {
         for sql in [
             "select 1",
+            "-- first\n(select 1) union all (select 2);",
             "SELECT status, count(*) from q where status = 'a;b' group by 1;\n",
             "with x as (select 1) select * from x -- done; really",
             "show work_mem",
@@ -230,7 +247,7 @@ mod tests {
             ("-- nothing", "there is no statement"),
             ("select 1; select 2", "more than one statement"),
             ("delete from q", "begins with \"delete\"; allowed are select, with, show, explain"),
-            ("(select 1)", "begins with \"select\"; allowed are select, with, show, explain"),
+            ("(show a)", "begins with \"show\"; allowed are select, with, show, explain"),
             ("explain (analyze) select 1", "explain analyze runs what it explains; leave out analyze"),
             ("with x as (delete from q returning 1) select 1", "\"delete\" writes, or locks what it reads"),
             ("select * from q for update", "\"update\" writes, or locks what it reads"),
@@ -259,6 +276,19 @@ mod tests {
         assert!(mentions("select \"new_context_snippet\"", &names));
         assert!(!mentions("select 'new_context_snippet' -- new_context_snippet", &names));
         assert!(mentions("select 'broken", &names));
+    }
+
+    #[test]
+    fn an_end_is_taken_off_wherever_it_stands() {
+        for (sql, without) in [
+            ("select 1; -- done\n", "select 1"),
+            ("select 1", "select 1"),
+            ("select ';' as a", "select ';' as a"),
+            ("select 1 -- a; b", "select 1 -- a; b"),
+        ] {
+            assert_eq!(without_end(sql), without);
+        }
+        assert!(is_query("(SELECT 1)") && !is_query("show a"));
     }
 
     proptest::proptest! {
