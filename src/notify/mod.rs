@@ -21,6 +21,7 @@ mod group;
 pub mod history;
 mod inhibit;
 mod intervals;
+pub mod links;
 mod membership;
 pub mod message;
 mod metrics;

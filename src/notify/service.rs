@@ -185,6 +185,11 @@ impl Notify {
         self.0.wake.notify_one();
     }
 
+    /// Whom to ask for evidence about each message, from now on; the first to be named stays.
+    pub fn call(&self, witness: super::evidence::Witness) {
+        self.0.outbox.call(witness);
+    }
+
     /// Goes over to new settings; groups, times and what was told stay.
     pub fn reload(&self, prepared: Prepared) {
         let now = self.0.clock.now();
