@@ -9,10 +9,10 @@ mod logging;
 mod metrics;
 mod output;
 mod probe;
-#[allow(dead_code)] // Its first commands come with the next commits.
 mod remote;
 mod route;
 mod run;
+mod silence;
 mod test_rules;
 
 use clap::ArgMatches;
@@ -58,6 +58,7 @@ pub const ALL: &[Subcommand] = &[
     route::COMMAND,
     test_rules::COMMAND,
     probe::COMMAND,
+    silence::COMMAND,
     demo::COMMAND,
     metrics::COMMAND,
 ];
