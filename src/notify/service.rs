@@ -320,7 +320,7 @@ impl Inner {
         for chunk in decisions.chunks(MOST_AT_ONCE) {
             let log: Vec<_> = chunk.iter().flat_map(|decision| decision.log.clone()).collect();
             let deliveries: Vec<_> = chunk.iter().flat_map(|decision| decision.deliveries.clone()).collect();
-            if let Err(error) = self.store.commit_notification(log, deliveries.clone(), Vec::new()).await {
+            if let Err(error) = self.store.commit_notification(log, deliveries.clone()).await {
                 tracing::error!(%error, "notifications are told from memory, a crash would lose them");
             }
             for (row, reason) in chunk.iter().flat_map(|decision| decision.deliveries.iter().zip(&decision.reasons)) {
