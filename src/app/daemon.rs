@@ -58,7 +58,7 @@ pub(super) struct Core {
     pub(super) history: History,
     pub(super) reloads: Reloads,
     pub(super) notify: Notify,
-    pub(super) judge: Judge,
+    pub(super) judge: Arc<Judge>,
     pub(super) generation: ArcSwap<Generation>,
     heart: Heart,
     reloading: tokio::sync::Mutex<()>,
@@ -103,7 +103,7 @@ impl Daemon {
         let scraper = Scraper::new(registry.clone(), tsdb.clone());
         let process = Process::new(&registry, started_at);
         let parts = (clock.clone(), tsdb.clone(), store.clone(), notify.clone());
-        let judge = Judge::new(parts, process, scraper, rules, config.scrape.interval);
+        let judge = Judge::new(parts, (process, work.spawner()), scraper, rules, config.scrape.interval);
         let reloads = Reloads::new(&registry);
         reloads.accepted(started_at);
         let generation = Generation::start(config, runbooks, clients, (&registry, &history, &clock));
@@ -116,7 +116,7 @@ impl Daemon {
             history,
             reloads,
             notify,
-            judge,
+            judge: Arc::new(judge),
             generation: ArcSwap::from_pointee(generation),
             heart: Heart::default(),
             reloading: tokio::sync::Mutex::default(),
@@ -207,7 +207,7 @@ impl Core {
         old.end().await;
         self.tsdb.reconfigure(&config.tsdb);
         self.notify.reload(notify);
-        self.judge.reload(rules, config.scrape.interval);
+        self.judge.reload(rules, config.scrape.interval).await;
         let parts = (&self.registry, &self.history, &self.clock);
         self.generation.store(Arc::new(Generation::start(config, runbooks, clients, parts)));
         self.heart.replace(heartbeat, self);

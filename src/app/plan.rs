@@ -1,5 +1,6 @@
 //! Everything that the files of a configuration say, read and checked before any of it is put into force.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -47,6 +48,12 @@ impl Plan {
         let rules = RuleSet::load(&config.rules, &folder, &external_url, registry)
             .map_err(|found| wrong(located(found, "")))
             .ok();
+        let rules = rules.map(|mut rules| {
+            let targets = config.targets.iter().map(|target| target.name.clone()).collect();
+            let probes = config.probes.iter().map(|probe| probe.name().to_owned()).collect();
+            rules.know_values(BTreeMap::from([("target".to_owned(), targets), ("probe".to_owned(), probes)]));
+            rules
+        });
         let runbooks =
             Runbooks::load(config.runbooks.dir.as_deref()).map_err(|found| wrong(located(found, "runbooks"))).ok();
         let runbooks = runbooks.map(Arc::new).unwrap_or_default();
