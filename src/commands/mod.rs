@@ -53,8 +53,16 @@ pub struct Subcommand {
 }
 
 /// Every subcommand, in the order of the help.
-pub const ALL: &[Subcommand] =
-    &[run::COMMAND, check::COMMAND, test_rules::COMMAND, probe::COMMAND, alerts::COMMAND, drill::COMMAND, demo::COMMAND, metrics::COMMAND];
+pub const ALL: &[Subcommand] = &[
+    run::COMMAND,
+    check::COMMAND,
+    test_rules::COMMAND,
+    probe::COMMAND,
+    alerts::COMMAND,
+    drill::COMMAND,
+    demo::COMMAND,
+    metrics::COMMAND,
+];
 
 /// The whole command line.
 #[must_use]

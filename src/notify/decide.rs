@@ -10,12 +10,12 @@ use std::time::Duration as StdDuration;
 use crate::model::{Duration, Fingerprint, Timestamp};
 use crate::store::{NotificationLogRow, OutboxRow};
 
+use super::compose::{Life, digest};
 use super::dedup::{self, Entry, Hashes, Standing, Wish};
 use super::dispatcher::Dispatcher;
 use super::flush::{Flush, Member};
 use super::group::{Group, GroupId};
 use super::inhibit::Inhibitors;
-use super::compose::{Life, digest};
 use super::message::{Notification, Told};
 use super::reason::Reason;
 use super::route::PlannedNotifier;
@@ -310,4 +310,3 @@ fn delivery_id(notification: &Notification, news: &News<'_>, previous: Option<Ti
     let sets = format!("{:?} {:?}", news.firing, news.resolved);
     digest(&[&notification.thread, &previous, notification.reason.as_str(), &sets])
 }
-

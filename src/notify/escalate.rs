@@ -124,6 +124,3 @@ impl Dispatcher {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -50,7 +50,13 @@ impl Member<'_> {
 }
 
 impl<'a> Flush<'a> {
-    pub fn new(dispatcher: &'a Dispatcher, group_id: &GroupId, group: &Group, inhibitors: &Inhibitors, at: Timestamp) -> Self {
+    pub fn new(
+        dispatcher: &'a Dispatcher,
+        group_id: &GroupId,
+        group: &Group,
+        inhibitors: &Inhibitors,
+        at: Timestamp,
+    ) -> Self {
         let (alerts, plan) = (&dispatcher.alerts, &dispatcher.plan);
         let scene = Scene {
             at,

@@ -200,11 +200,11 @@ impl Plan {
 
     /// The routes beside a route that tell what nobody takes care of; each is a place of its own in the tree.
     fn add_escalations(&mut self, of: usize, route: &PlannedRoute) -> Vec<usize> {
-        let steps = route.escalate.iter().enumerate().filter(|(_, step)| step.receiver != route.receiver);
+        let steps = route.escalate.iter().filter(|step| step.receiver != route.receiver);
         steps
-            .map(|(number, step)| {
+            .map(|step| {
                 self.routes.push(PlannedRoute {
-                    path: format!("{}/escalate[{number}]", route.path),
+                    path: format!("{}/escalate[{}]", route.path, step.receiver),
                     receiver: step.receiver.clone(),
                     escalation: Some(Escalation { of, after: step.after.std() }),
                     escalate: Vec::new(),
