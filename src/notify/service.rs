@@ -125,6 +125,7 @@ impl Notify {
     #[must_use]
     pub fn new(prepared: Prepared, store: Store, clock: Clock, registry: &Registry) -> (Self, Vec<Task>) {
         let metrics = Metrics::new(registry);
+        let plan = prepared.plan.clone();
         let dispatcher = Arc::new(Mutex::new(Dispatcher::new(prepared.plan)));
         let known = Arc::clone(&dispatcher);
         let ended = Box::new(move |alert, at| lock(&known).ended(alert, at));
@@ -138,6 +139,7 @@ impl Notify {
         let inner =
             Inner { dispatcher, outbox, drills, store, clock, metrics, wake, early, closing, closed, turn, changing };
         let notify = Self(Arc::new(inner));
+        notify.0.start_escalations(&plan);
         let inner = Arc::clone(&notify.0);
         let dispatch = Task::new("dispatcher", move || {
             let inner = Arc::clone(&inner);
@@ -181,6 +183,7 @@ impl Notify {
     pub fn reload(&self, prepared: Prepared) {
         let now = self.0.clock.now();
         self.0.outbox.reconfigure(prepared.notifiers);
+        self.0.start_escalations(&prepared.plan);
         self.0.dispatcher().reconfigure(prepared.plan, now);
         self.0.wake.notify_one();
     }
@@ -311,6 +314,8 @@ impl Inner {
         if self.store.put_and_record(Table::NotifyAlerts, set, remove, history).await.is_err() {
             // The store has said so; it comes again with the next change or sleep.
             self.dispatcher().not_saved(&changes);
+        } else {
+            self.tell_of_escalations(&changes.history);
         }
     }
 
