@@ -296,11 +296,6 @@ impl Plan {
     pub(super) fn receiver(&self, name: &str) -> Option<&PlannedReceiver> {
         self.receivers.iter().find(|receiver| receiver.name == name)
     }
-
-    /// The notifiers of a receiver; none if there is no such receiver.
-    pub(super) fn notifiers(&self, receiver: &str) -> &[PlannedNotifier] {
-        self.receiver(receiver).map(|receiver| receiver.notifiers.as_slice()).unwrap_or_default()
-    }
 }
 
 fn planned(receiver: &Receiver) -> PlannedReceiver {
