@@ -3,8 +3,10 @@
 //! Standard output is data, standard error is talk. The exit code says whose turn it is: 0 fine, 1 the answer
 //! is no, 2 your input, 70 our bug.
 
+mod alerts;
 mod check;
 mod demo;
+mod drill;
 mod logging;
 mod metrics;
 mod output;
@@ -58,7 +60,9 @@ pub const ALL: &[Subcommand] = &[
     route::COMMAND,
     test_rules::COMMAND,
     probe::COMMAND,
+    alerts::COMMAND,
     silence::COMMAND,
+    drill::COMMAND,
     demo::COMMAND,
     metrics::COMMAND,
 ];

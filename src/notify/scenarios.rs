@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration as StdDuration;
 
 use crate::model::{Alert, AlertStatus, Duration, Labels, Timestamp, parse_conditions};
-use crate::store::{Document, NotificationLogRow, OutboxRow};
+use crate::store::{Document, HistoryEntry, NotificationLogRow, OutboxRow};
 
 use super::message::Notification;
 use super::route::Plan;
@@ -17,6 +17,7 @@ use super::settings::Settings;
 use super::silence::{Draft, Planned};
 use super::{Dispatcher, Reason};
 
+mod escalation;
 mod model;
 mod muting;
 mod routing;
@@ -71,6 +72,7 @@ struct World {
     /// What fired at the last decision.
     really: BTreeSet<String>,
     sent: Vec<Sent>,
+    history: Vec<HistoryEntry>,
 }
 
 fn settings(yaml: &str) -> Settings {
@@ -116,6 +118,7 @@ impl World {
             heard: [true; 2],
             really: BTreeSet::new(),
             sent: Vec::new(),
+            history: Vec::new(),
         }
     }
 
@@ -176,6 +179,7 @@ impl World {
         for document in changes.set {
             self.disk.documents.insert(document.key, document.body);
         }
+        self.history.extend(changes.history);
         for key in changes.remove {
             self.disk.documents.remove(&key);
         }
