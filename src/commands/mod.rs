@@ -3,13 +3,16 @@
 //! Standard output is data, standard error is talk. The exit code says whose turn it is: 0 fine, 1 the answer
 //! is no, 2 your input, 70 our bug.
 
+mod alerts;
 mod check;
 mod demo;
+mod drill;
 mod logging;
 mod metrics;
 mod output;
 mod probe;
 mod remote;
+mod route;
 mod run;
 mod silence;
 mod test_rules;
@@ -54,9 +57,12 @@ pub struct Subcommand {
 pub const ALL: &[Subcommand] = &[
     run::COMMAND,
     check::COMMAND,
+    route::COMMAND,
     test_rules::COMMAND,
     probe::COMMAND,
+    alerts::COMMAND,
     silence::COMMAND,
+    drill::COMMAND,
     demo::COMMAND,
     metrics::COMMAND,
 ];

@@ -135,7 +135,7 @@ async fn amtool_reads_the_routes_and_that_there_is_no_cluster() {
     config.route =
         "{receiver: oncall, group_by: ['...'], routes: [{matchers: ['severity=~\"a|b\"'], receiver: night}]}"
             .to_owned();
-    config.more_receivers = "  - name: night\n".to_owned();
+    config.rest = "  - name: night\n".to_owned();
     let daemon = Daemon::start(&config).await;
     let shown = told(&daemon, &["config", "show"]);
     assert!(shown.contains("receiver: \"oncall\"") && shown.contains("- name: \"night\""), "{shown}");

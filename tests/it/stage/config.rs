@@ -27,11 +27,11 @@ pub struct Config {
     pub webhook: bool,
     /// The address of the receiver's mail server.
     pub smarthost: Option<String>,
-    /// Receivers besides `oncall`, as entries of the list.
-    pub more_receivers: String,
     /// The text of the rule file.
     pub rules: String,
     pub listen: u16,
+    /// Lines at the end of the file: further receivers, then other sections.
+    pub rest: String,
     /// The contents of the files beside it, by name.
     pub files: Vec<(&'static str, String)>,
 }
@@ -67,9 +67,9 @@ impl Config {
             route: "{receiver: oncall, group_by: [alertname], group_wait: 50ms, group_interval: 100ms}".to_owned(),
             webhook: false,
             smarthost: None,
-            more_receivers: String::new(),
             rules: DOWN.to_owned(),
             listen: super::closed_port(),
+            rest: String::new(),
             files: vec![
                 ("service-password", SERVICE_PASSWORD.to_owned()),
                 ("webhook-password", WEBHOOK_PASSWORD.to_owned()),
@@ -132,7 +132,8 @@ impl Config {
                 "    email_configs:\n      - {{{addresses}, smarthost: '{smarthost}', tls: none}}\n"
             ));
         }
-        text + &self.more_receivers
+        text.push_str(&self.rest);
+        text
     }
 
     /// Writes it and all its files into `folder`; answers with its path.
