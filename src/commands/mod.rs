@@ -11,9 +11,10 @@ mod logging;
 mod metrics;
 mod output;
 mod probe;
-#[allow(dead_code)] // Its first commands come with the next commits.
 mod remote;
+mod route;
 mod run;
+mod silence;
 mod test_rules;
 
 use clap::ArgMatches;
@@ -56,9 +57,11 @@ pub struct Subcommand {
 pub const ALL: &[Subcommand] = &[
     run::COMMAND,
     check::COMMAND,
+    route::COMMAND,
     test_rules::COMMAND,
     probe::COMMAND,
     alerts::COMMAND,
+    silence::COMMAND,
     drill::COMMAND,
     demo::COMMAND,
     metrics::COMMAND,

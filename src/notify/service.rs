@@ -47,6 +47,8 @@ type Rounds = VecDeque<(Reports, Timestamp)>;
 /// Who reports.
 enum Reports {
     Rules(Vec<Alert>),
+    /// Not yet of all rules.
+    SomeRules(Vec<Alert>),
     Others(Vec<Received>),
 }
 
@@ -158,6 +160,12 @@ impl Notify {
         self.take_in(Reports::Rules(alerts.to_vec()), at);
     }
 
+    /// Takes in a round of reports while some rules have not been evaluated since the start. Nothing is told before all
+    /// were: one of them may inhibit.
+    pub fn observe_partly(&self, alerts: &[Alert], at: Timestamp) {
+        self.take_in(Reports::SomeRules(alerts.to_vec()), at);
+    }
+
     /// Takes in alerts that others than our rules report.
     pub fn receive(&self, reports: Vec<Received>) {
         self.take_in(Reports::Others(reports), self.0.clock.now());
@@ -177,6 +185,11 @@ impl Notify {
         }
         drop(early);
         self.0.wake.notify_one();
+    }
+
+    /// Whom to ask for evidence about each message, from now on; the first to be named stays.
+    pub fn call(&self, witness: super::evidence::Witness) {
+        self.0.outbox.call(witness);
     }
 
     /// Goes over to new settings; groups, times and what was told stay.
@@ -288,6 +301,7 @@ impl Inner {
     fn take_in(&self, reports: &Reports, at: Timestamp) {
         match reports {
             Reports::Rules(alerts) => self.dispatcher().observe(alerts, at),
+            Reports::SomeRules(alerts) => self.dispatcher().observe_partly(alerts, at),
             Reports::Others(alerts) => self.dispatcher().receive(alerts, at),
         }
     }
@@ -303,7 +317,7 @@ impl Inner {
 
     async fn tidy(&self, now: Timestamp) -> Result<(), StoreError> {
         let in_use = self.dispatcher().log_in_use(TIDY_EVERY, now);
-        self.store.commit_notification(in_use, Vec::new(), Vec::new()).await?;
+        self.store.commit_notification(in_use, Vec::new()).await?;
         self.store.expire_notification_log(now).await
     }
 
