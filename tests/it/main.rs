@@ -13,6 +13,8 @@ mod config_files;
 mod crash;
 /// A receiver in trouble gets its page when it is well again.
 mod delivery;
+/// Diagnostics of runbooks are bounded and harmless.
+mod diagnostics;
 /// Service and database may come up after the daemon.
 mod down_then_up;
 /// Expressions in dashboards and runbooks are about what exists.
