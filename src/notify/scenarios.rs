@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration as StdDuration;
 
 use crate::model::{Alert, AlertStatus, Duration, Labels, Timestamp};
-use crate::store::{Document, NotificationLogRow, OutboxRow};
+use crate::store::{Document, HistoryEntry, NotificationLogRow, OutboxRow};
 
 use super::message::Notification;
 use super::route::Plan;
 use super::settings::Settings;
 use super::{Dispatcher, Reason};
 
+mod escalation;
 mod model;
 mod stories;
 
@@ -64,6 +65,7 @@ struct World {
     /// What fired at the last decision.
     really: BTreeSet<String>,
     sent: Vec<Sent>,
+    history: Vec<HistoryEntry>,
 }
 
 fn settings(yaml: &str) -> Settings {
@@ -107,6 +109,7 @@ impl World {
             turn_of_z: false,
             really: BTreeSet::new(),
             sent: Vec::new(),
+            history: Vec::new(),
         }
     }
 
@@ -141,6 +144,7 @@ impl World {
         for document in changes.set {
             self.disk.documents.insert(document.key, document.body);
         }
+        self.history.extend(changes.history);
         for key in changes.remove {
             self.disk.documents.remove(&key);
         }

@@ -7,10 +7,10 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use http::{HeaderValue, StatusCode, header};
 
-use super::{Sources, api, api_v2, health, metrics, pages, same_site};
+use super::{Sources, api, api_v2, health, metrics, ours, pages, same_site};
 
 /// One thing that is answered.
 pub struct Route {
@@ -35,6 +35,16 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img
 pub static ROUTES: &[Route] = &[
     Route { path: "/", about: "how everything stands", handler: || get(pages::home) },
     Route { path: "/alerts", about: "rules and their alerts", handler: || get(pages::alerts) },
+    Route {
+        path: "/alerts/history",
+        about: "what happened to alerts, and who was told",
+        handler: || get(pages::history),
+    },
+    Route {
+        path: "/acknowledge",
+        about: "to say that one takes care of alerts",
+        handler: || get(pages::acknowledge).post(pages::acknowledge_now),
+    },
     Route { path: "/graph", about: "where links of alerts lead: to the rules", handler: || get(pages::graph) },
     Route {
         path: "/probes/{target}/{probe}",
@@ -82,6 +92,28 @@ pub static ROUTES: &[Route] = &[
     },
     Route { path: "/api/v1/alerts", about: "pending and firing alerts", handler: || get(api::rules::alerts) },
     Route { path: "/api/v1/rules", about: "rules and how they stand", handler: || get(api::rules::rules) },
+    Route {
+        path: "/api/v1/memsentry/alerts",
+        about: "alerts with who is told, what mutes them and who takes care",
+        handler: || get(ours::alerts::list),
+    },
+    Route {
+        path: "/api/v1/memsentry/history",
+        about: "what happened to alerts, and every attempt to tell somebody",
+        handler: || get(ours::history::list),
+    },
+    Route {
+        path: "/api/v1/memsentry/acknowledgements",
+        about: "who takes care of what; POST: takes care",
+        handler: || get(ours::acknowledge::list).post(ours::acknowledge::post),
+    },
+    Route {
+        path: "/api/v1/memsentry/acknowledgements/{alert}",
+        about: "DELETE: takes an acknowledgement back",
+        handler: || delete(ours::acknowledge::delete),
+    },
+    Route { path: "/api/v1/memsentry/drills", about: "POST: tests a receiver", handler: || post(ours::drills::post) },
+    Route { path: "/api/v1/memsentry/drills/{id}", about: "how a test goes", handler: || get(ours::drills::get) },
     Route {
         path: "/api/v2/alerts",
         about: "Alertmanager's list of alerts; POST: takes alerts in",

@@ -3,8 +3,10 @@
 //! Each page is a function from [`Sources`] to markup in the one [`layout`]. Times stand as "12 s ago" with the exact
 //! time beside them; a page that lives, lives by being loaded again.
 
+mod acknowledge;
 mod alert_rows;
 mod alerts;
+mod history;
 mod home;
 mod phrases;
 mod probe;
@@ -17,7 +19,11 @@ use axum::response::{Html, IntoResponse, Response};
 use http::{StatusCode, Uri, header};
 use maud::{DOCTYPE, Markup, html};
 
+use crate::notify::acknowledge::{Refused, Request};
+use crate::notify::history::HistoryFilter;
+
 use super::Sources;
+use super::api::params::Params;
 
 /// Seconds after which a page about the present is loaded again.
 const REFRESH_SECONDS: u32 = 30;
@@ -36,6 +42,54 @@ pub(super) async fn home(State(sources): State<Arc<Sources>>) -> Html<String> {
 
 pub(super) async fn alerts(State(sources): State<Arc<Sources>>) -> Html<String> {
     page(&Frame { title: "Alerts", section: "/alerts", live: true }, &sources, &alerts::body(&sources))
+}
+
+/// Where messages lead whoever takes care. Only asks; see [`acknowledge_now`].
+pub(super) async fn acknowledge(State(sources): State<Arc<Sources>>, params: Params) -> Html<String> {
+    let wanted: Vec<String> = params.all("alert").map(str::to_owned).collect();
+    let body = acknowledge::body(&sources, &wanted, &acknowledge::Filled::default(), None);
+    page(&Frame { title: "Acknowledge", section: "/alerts", live: false }, &sources, &body)
+}
+
+/// What the form of [`acknowledge`] sends.
+pub(super) async fn acknowledge_now(State(sources): State<Arc<Sources>>, params: Params) -> Response {
+    let wanted: Vec<String> = params.all("alert").map(str::to_owned).collect();
+    let said = |name: &str| params.get(name).unwrap_or("").to_owned();
+    let filled = acknowledge::Filled { by: said("by"), comment: said("comment") };
+    let done = match (said("action").as_str(), super::ours::duration(params.get("expires_in"))) {
+        ("withdraw", _) => sources.notify.withdraw_acknowledgement(&wanted).await,
+        (_, Ok(expires_in)) => {
+            let (alerts, by, comment) = (wanted.clone(), filled.by.clone(), filled.comment.clone());
+            sources.notify.acknowledge(&Request { alerts, by, comment, expires_in }).await
+        }
+        (_, Err(_)) => Err(Refused::Input("say for how long, such as 4h".to_owned())),
+    };
+    match done {
+        Ok(_) => {
+            let again: Vec<String> = wanted.iter().map(|word| format!("alert={}", phrases::path_part(word))).collect();
+            let to = format!("acknowledge?{}", again.join("&"));
+            (StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response()
+        }
+        Err(refused) => {
+            let body = acknowledge::body(&sources, &wanted, &filled, Some(&refused));
+            let frame = Frame { title: "Acknowledge", section: "/alerts", live: false };
+            (StatusCode::BAD_REQUEST, page(&frame, &sources, &body)).into_response()
+        }
+    }
+}
+
+pub(super) async fn history(State(sources): State<Arc<Sources>>, params: Params) -> Html<String> {
+    let given = |name: &str| params.get(name).map(str::to_owned);
+    let filter = HistoryFilter {
+        before: params.get("before").and_then(|text| text.parse().ok()),
+        subject: given("alert"),
+        receiver: given("receiver"),
+        limit: history::PAGE,
+        ..HistoryFilter::default()
+    };
+    let rows = sources.notify.history(&filter).await.ok();
+    let body = history::body(&filter, rows.as_deref(), sources.clock.now());
+    page(&Frame { title: "History", section: "/alerts", live: false }, &sources, &body)
 }
 
 /// Messages link to their rule's expression as Prometheus does. There is no chart of it yet, but there is the rule.
