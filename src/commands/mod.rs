@@ -11,9 +11,9 @@ mod logging;
 mod metrics;
 mod output;
 mod probe;
-#[allow(dead_code)] // Its first commands come with the next commits.
 mod remote;
 mod run;
+mod silence;
 mod test_rules;
 
 use clap::ArgMatches;
@@ -60,6 +60,7 @@ pub const ALL: &[Subcommand] = &[
     probe::COMMAND,
     alerts::COMMAND,
     drill::COMMAND,
+    silence::COMMAND,
     demo::COMMAND,
     metrics::COMMAND,
 ];

@@ -263,32 +263,7 @@ impl Plan {
         self.routes.iter().position(|route| route.path == path && route.receiver == receiver)
     }
 
-    /// What Alertmanager's tools read: the tree, and receivers without their secrets.
-    pub(super) fn configuration(&self) -> String {
-        let quoted = |text: &str| serde_json::to_string(text).unwrap_or_default();
-        let millis = |duration: StdDuration| crate::model::Duration::from(duration).to_string();
-        let mut text = String::new();
-        for route in &self.routes {
-            let labels = match &route.group_by {
-                GroupBy::All => vec![quoted(ALL_LABELS)],
-                GroupBy::Names(names) => names.iter().map(|name| quoted(name)).collect(),
-            };
-            text.push_str(&format!(
-                "route:\n  receiver: {}\n  group_by: [{}]\n  group_wait: {}\n  group_interval: {}\n  repeat_interval: {}\n",
-                quoted(&route.receiver),
-                labels.join(", "),
-                millis(route.group_wait),
-                millis(route.group_interval),
-                millis(route.repeat_interval)
-            ));
-        }
-        text.push_str("receivers:\n");
-        for receiver in &self.receivers {
-            text.push_str(&format!("  - name: {}\n", quoted(&receiver.name)));
-        }
-        text
-    }
-
+    /// The receivers' names, in the order of the configuration.
     pub(super) fn receiver_names(&self) -> Vec<String> {
         self.receivers.iter().map(|receiver| receiver.name.clone()).collect()
     }

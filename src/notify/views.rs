@@ -98,7 +98,9 @@ impl Dispatcher {
         let (intervals, silences) = (&self.plan.intervals, &self.silences);
         let on = |route| Scene { at, route, intervals, inhibitors, silences }.judge(alert).muted;
         let mut muted = on(None);
-        for name in routes.iter().flat_map(|route| on(Some(route)).muted_by) {
+        let timed =
+            |route: &&&PlannedRoute| !(route.mute_time_intervals.is_empty() && route.active_time_intervals.is_empty());
+        for name in routes.iter().filter(timed).flat_map(|route| on(Some(route)).muted_by) {
             if !muted.muted_by.contains(&name) {
                 muted.muted_by.push(name);
             }

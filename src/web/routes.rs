@@ -51,6 +51,17 @@ pub static ROUTES: &[Route] = &[
         about: "the last runs and failures of a probe, step by step",
         handler: || get(pages::probe),
     },
+    Route {
+        path: "/silences",
+        about: "which alerts are not told; POST: makes a silence",
+        handler: || get(pages::silences).post(pages::make_silence),
+    },
+    Route {
+        path: "/silences/new",
+        about: "the form for a silence, with what it would silence",
+        handler: || get(pages::silence_form),
+    },
+    Route { path: "/silences/{id}/end", about: "POST: ends a silence", handler: || post(pages::end_silence) },
     Route { path: "/runbooks", about: "every runbook", handler: || get(pages::runbooks) },
     Route { path: "/runbooks/", about: "every runbook", handler: || get(pages::runbooks) },
     Route { path: "/runbooks/{alert}", about: "what to do about an alert", handler: || get(pages::runbook) },

@@ -11,10 +11,12 @@ mod home;
 mod phrases;
 mod probe;
 mod runbooks;
+mod silence_form;
+mod silences;
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Form, Path, Query, State};
 use axum::response::{Html, IntoResponse, Response};
 use http::{StatusCode, Uri, header};
 use maud::{DOCTYPE, Markup, html};
@@ -122,6 +124,57 @@ pub(super) async fn runbook(State(sources): State<Arc<Sources>>, Path(alert): Pa
     }
 }
 
+pub(super) async fn silences(State(sources): State<Arc<Sources>>) -> Html<String> {
+    page(&Frame { title: "Silences", section: "/silences", live: true }, &sources, &silences::body(&sources))
+}
+
+type Pairs = Vec<(String, String)>;
+
+/// The form; nothing is changed by asking for it.
+pub(super) async fn silence_form(State(sources): State<Arc<Sources>>, Query(pairs): Query<Pairs>) -> Response {
+    let mut fields = silence_form::Fields::read(&pairs);
+    if !fields.id.is_empty() {
+        match sources.notify.silence(&fields.id) {
+            Some((silence, _)) => fields = fields.filled_from(&silence),
+            None => {
+                return missing(&sources, "There is no silence with this id; those that are over are kept for 120 h.");
+            }
+        }
+    }
+    show_silence_form(&sources, &fields, &[]).into_response()
+}
+
+fn show_silence_form(sources: &Sources, fields: &silence_form::Fields, problems: &[String]) -> Html<String> {
+    let body = silence_form::body(sources, fields, problems);
+    page(&Frame { title: "New silence", section: "/silences", live: false }, sources, &body)
+}
+
+/// Makes a silence, and shows it.
+pub(super) async fn make_silence(State(sources): State<Arc<Sources>>, Form(pairs): Form<Pairs>) -> Response {
+    let fields = silence_form::Fields::read(&pairs);
+    let made = match fields.draft(&sources) {
+        Ok(draft) => sources.notify.set_silence(&draft).await.map_err(|error| vec![error.to_string()]),
+        Err(problems) => Err(problems),
+    };
+    match made {
+        Ok(id) => see(&format!("/silences#{id}")),
+        Err(problems) => (StatusCode::BAD_REQUEST, show_silence_form(&sources, &fields, &problems)).into_response(),
+    }
+}
+
+/// Ends a silence, and shows the others.
+pub(super) async fn end_silence(State(sources): State<Arc<Sources>>, Path(id): Path<String>) -> Response {
+    match sources.notify.end_silence(&id).await {
+        Ok(()) => see("/silences"),
+        Err(error) => missing(&sources, &error.to_string()),
+    }
+}
+
+/// Sends a browser on after it changed something, so that loading the page again does not do it again.
+fn see(path: &str) -> Response {
+    (StatusCode::SEE_OTHER, [(header::LOCATION, path.to_owned())]).into_response()
+}
+
 pub(super) async fn style() -> Response {
     // Long enough for a series of pages, short enough after an upgrade.
     let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=300")];
@@ -152,7 +205,13 @@ fn missing(sources: &Sources, what: &str) -> Response {
 
 /// The frame of every page.
 fn page(frame: &Frame<'_>, sources: &Sources, body: &Markup) -> Html<String> {
-    let entries = [("/", "Overview"), ("/alerts", "Alerts"), ("/runbooks", "Runbooks"), ("/metrics", "Metrics")];
+    let entries = [
+        ("/", "Overview"),
+        ("/alerts", "Alerts"),
+        ("/silences", "Silences"),
+        ("/runbooks", "Runbooks"),
+        ("/metrics", "Metrics"),
+    ];
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
