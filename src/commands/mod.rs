@@ -12,6 +12,7 @@ mod metrics;
 mod output;
 mod probe;
 mod remote;
+mod route;
 mod run;
 mod silence;
 mod test_rules;
@@ -56,11 +57,12 @@ pub struct Subcommand {
 pub const ALL: &[Subcommand] = &[
     run::COMMAND,
     check::COMMAND,
+    route::COMMAND,
     test_rules::COMMAND,
     probe::COMMAND,
     alerts::COMMAND,
-    drill::COMMAND,
     silence::COMMAND,
+    drill::COMMAND,
     demo::COMMAND,
     metrics::COMMAND,
 ];

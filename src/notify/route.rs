@@ -249,11 +249,6 @@ impl Plan {
         true
     }
 
-    /// Every route, the root first.
-    pub(super) fn routes(&self) -> &[PlannedRoute] {
-        &self.routes
-    }
-
     pub(super) fn route(&self, index: usize) -> Option<&PlannedRoute> {
         self.routes.get(index)
     }

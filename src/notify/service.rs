@@ -47,6 +47,8 @@ type Rounds = VecDeque<(Reports, Timestamp)>;
 /// Who reports.
 enum Reports {
     Rules(Vec<Alert>),
+    /// Not yet of all rules.
+    SomeRules(Vec<Alert>),
     Others(Vec<Received>),
 }
 
@@ -156,6 +158,12 @@ impl Notify {
     /// Takes in one round of reports, also an empty one: it says that the rules are alive.
     pub fn observe(&self, alerts: &[Alert], at: Timestamp) {
         self.take_in(Reports::Rules(alerts.to_vec()), at);
+    }
+
+    /// Takes in a round of reports while some rules have not been evaluated since the start. Nothing is told before all
+    /// were: one of them may inhibit.
+    pub fn observe_partly(&self, alerts: &[Alert], at: Timestamp) {
+        self.take_in(Reports::SomeRules(alerts.to_vec()), at);
     }
 
     /// Takes in alerts that others than our rules report.
@@ -293,6 +301,7 @@ impl Inner {
     fn take_in(&self, reports: &Reports, at: Timestamp) {
         match reports {
             Reports::Rules(alerts) => self.dispatcher().observe(alerts, at),
+            Reports::SomeRules(alerts) => self.dispatcher().observe_partly(alerts, at),
             Reports::Others(alerts) => self.dispatcher().receive(alerts, at),
         }
     }

@@ -186,7 +186,7 @@ pub(super) fn conditions<'a>(
 ) -> Result<Vec<Matcher>, Vec<Problem>> {
     let (mut matchers, mut problems) = (Vec::new(), Vec::new());
     for (index, text) in texts.iter().enumerate() {
-        match parse_matchers(text) {
+        match parse_matchers(text).or_else(|error| parse_matchers(&doubled(text)).map_err(|_| error)) {
             Ok(read) => matchers.extend(read),
             Err(error) => problems.push(Problem::at(format!("{key}[{index}]"), error.to_string())),
         }
@@ -213,6 +213,23 @@ pub(super) fn conditions<'a>(
     if problems.is_empty() { Ok(matchers) } else { Err(problems) }
 }
 
+/// The text with every backslash doubled that is no escape, so that it stands for itself: Alertmanager too falls back
+/// to this reading for files written before its version 0.27.
+fn doubled(text: &str) -> String {
+    let mut doubled = String::with_capacity(text.len() + 8);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        doubled.push(c);
+        if c == '\\' {
+            match chars.next_if(|next| matches!(next, 'n' | '"' | '\\')) {
+                Some(escaped) => doubled.push(escaped),
+                None => doubled.push('\\'),
+            }
+        }
+    }
+    doubled
+}
+
 fn group_by_problems(group_by: &[String]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (index, label) in group_by.iter().enumerate() {
@@ -234,4 +251,19 @@ pub(super) fn is_label_name(text: &str) -> bool {
     let mut chars = text.chars();
     chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_are_sorted_as_in_the_keys_of_groups_and_old_forms_keep_their_anchors() {
+        let route: Route = serde_yaml::from_str(
+            "{matchers: ['z=~\"a\\.b\"', 'b!=\"1\",b=\"1\"'], match: {a: x}, match_re: {c: 'd|e'}}",
+        )
+        .expect("YAML");
+        let told: Vec<String> = route.conditions().expect("good").iter().map(ToString::to_string).collect();
+        assert_eq!(told, [r#"a="x""#, r#"b="1""#, r#"b!="1""#, r#"c=~"^(?:d|e)$""#, r#"z=~"a\\.b""#]);
+    }
 }
