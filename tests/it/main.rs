@@ -15,6 +15,8 @@ mod config_files;
 mod crash;
 /// A receiver in trouble gets its page when it is well again.
 mod delivery;
+/// Diagnostics of runbooks are bounded and harmless.
+mod diagnostics;
 /// Service and database may come up after the daemon.
 mod down_then_up;
 /// A drill tells whether a receiver's messages arrive.
