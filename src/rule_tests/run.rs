@@ -210,7 +210,8 @@ impl<'a> Bench<'a> {
     fn query(&self, test: &ExprTest) -> Result<Vec<VectorSample>, String> {
         let at = self.start + test.eval_time.std();
         let parsed = promql::parse(&test.expr).map_err(|error| error.to_string())?;
-        let options = promql::Options { subquery_interval: self.file.evaluation_interval, ..promql::Options::default() };
+        let options =
+            promql::Options { subquery_interval: self.file.evaluation_interval, ..promql::Options::default() };
         let answer = promql::instant_with(&parsed, &self.tsdb, at, &LIMITS, &options);
         match answer.map_err(|error| error.to_string())?.value {
             Value::Vector(vector) => Ok(vector),

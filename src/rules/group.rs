@@ -39,6 +39,8 @@ pub struct Group {
     pub(super) ended: Vec<Labels>,
     /// Whether the store holds a document that says when this group was last evaluated.
     noted: bool,
+    /// Subqueries that name no interval take that of the evaluations, as in Prometheus.
+    query_options: promql::Options,
     outlet: Outlet,
     metrics: Metrics,
 }
@@ -105,6 +107,10 @@ impl Group {
             last_evaluation: None,
             ended: Vec::new(),
             noted: false,
+            query_options: promql::Options {
+                subquery_interval: options.evaluation_interval,
+                ..promql::Options::default()
+            },
             outlet: options.outlet(),
             metrics: metrics.clone(),
         }
@@ -168,9 +174,10 @@ impl Group {
         evaluation.samples += ended.len();
         tsdb.append(read_at, ended.into_iter().map(|labels| (labels, STALE_MARKER)));
 
-        let query = |text: &str| query(text, tsdb, at, limits);
+        let options = self.query_options;
+        let query = |text: &str| query(text, tsdb, at, limits, &options);
         let world = text::world(&self.outlet.external_labels, &self.outlet.external_url, at, &query);
-        let round = Round { at, read_at, limit: self.limit, tsdb, limits, world };
+        let round = Round { at, read_at, limit: self.limit, tsdb, limits, options, world };
         let valid_until = at + self.interval.std() * VALID_INTERVALS;
         for rule in &mut self.rules {
             step(rule, &self.name, &round, &self.metrics, &mut evaluation);
@@ -246,9 +253,15 @@ fn step(rule: &mut Rule, group: &str, round: &Round<'_>, metrics: &Metrics, eval
 }
 
 /// Answers `query` in a template.
-fn query(text: &str, tsdb: &Tsdb, at: Timestamp, limits: &Limits) -> Result<Vec<(Labels, f64)>, String> {
+fn query(
+    text: &str,
+    tsdb: &Tsdb,
+    at: Timestamp,
+    limits: &Limits,
+    options: &promql::Options,
+) -> Result<Vec<(Labels, f64)>, String> {
     let parsed = promql::parse(text).map_err(|error| error.to_string())?;
-    match promql::instant(&parsed, tsdb, at, limits).map_err(|error| error.to_string())?.value {
+    match promql::instant_with(&parsed, tsdb, at, limits, options).map_err(|error| error.to_string())?.value {
         Value::Vector(vector) => Ok(vector.into_iter().map(|element| (element.labels, element.sample.value)).collect()),
         Value::Scalar(value) => Ok(vec![(Labels::empty(), value)]),
         Value::String(_) | Value::Matrix(_) => Err("query result is not a vector or scalar".into()),

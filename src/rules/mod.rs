@@ -7,6 +7,7 @@
 mod alerting;
 mod evaluation;
 mod file;
+mod glob;
 mod group;
 mod lint;
 mod metrics;

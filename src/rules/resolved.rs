@@ -44,7 +44,9 @@ pub(super) fn note_values(rule: &mut AlertingRule, expression: &Expr, round: &Ro
 /// What one side answers, by the labels that an alert of it would have.
 fn values(rule: &AlertingRule, side: &Unfiltered, round: &Round<'_>) -> Vec<(Labels, f64)> {
     let limits = Limits { timeout: TIMEOUT.min(round.limits.timeout), ..*round.limits };
-    let Ok(answer) = promql::instant(&side.expression, round.tsdb, round.read_at, &limits) else { return Vec::new() };
+    let Ok(answer) = promql::instant_with(&side.expression, round.tsdb, round.read_at, &limits, &round.options) else {
+        return Vec::new();
+    };
     let results: Vec<(Labels, f64)> = match answer.value {
         Value::Vector(vector) => vector.into_iter().map(|element| (element.labels, element.sample.value)).collect(),
         Value::Scalar(value) => vec![(Labels::empty(), value)],

@@ -39,6 +39,8 @@ mod reference;
 mod reload;
 /// A clean restart is no news.
 mod restart;
+/// Unit tests of rules have the verdicts that Debian's promtool gives them.
+mod rule_tests_differential;
 /// Rules fire here when they fire in Prometheus.
 mod rules_differential;
 /// Alerts, runbooks and rule tests belong together.
