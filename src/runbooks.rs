@@ -17,6 +17,8 @@ mod links;
 mod sections;
 mod text;
 
+pub use links::Link;
+
 /// Largest file that is taken for a runbook, in bytes.
 const LARGEST: u64 = 256 * 1024;
 /// Most files that are read from one directory.
@@ -84,6 +86,12 @@ impl Runbook {
     #[must_use]
     pub fn without(&self, heading: &str) -> Self {
         Self { name: self.name.clone(), markdown: sections::without(&self.markdown, heading) }
+    }
+
+    /// Every link in it, in order.
+    #[must_use]
+    pub fn links(&self) -> Vec<Link> {
+        links::of(&self.markdown)
     }
 
     /// What can be linked to: the `id` of every heading, in order.

@@ -4,6 +4,8 @@
 //! mistake and its place. A loaded configuration never changes; a reload loads another.
 
 pub mod env;
+mod budget;
+mod named;
 mod names;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +14,8 @@ use serde::Deserialize;
 
 use crate::model::{Problem, Secret};
 use crate::yaml::{Decoded, Document};
+pub use named::{Named, named_files};
+
 use crate::{memory_api, notify, probes, queue, rules, runbooks, scrape, store, tsdb, web};
 
 /// A whole configuration file.
@@ -148,6 +152,7 @@ impl Config {
     /// What is wrong beyond the form of each value.
     fn problems(&self) -> Vec<Problem> {
         let mut problems = names::problems(self);
+        problems.extend(budget::problems(self));
         for (index, target) in self.targets.iter().enumerate() {
             let at = format!("targets[{index}]");
             let service = target.service.problems().into_iter().map(|p| p.below("service"));

@@ -9,7 +9,6 @@ mod evaluation;
 mod file;
 mod glob;
 mod group;
-mod lint;
 mod metrics;
 mod recording;
 mod resolved;
@@ -29,11 +28,10 @@ mod tests;
 pub use evaluation::{Evaluation, RuleFailure, StateChange};
 pub use file::Source;
 pub use group::Group;
-pub use lint::lint;
 pub use metrics::DEFINITIONS;
 pub use set::{Options, RuleSet};
 pub use settings::Settings;
-pub use sources::read_sources;
+pub use sources::{read_sources, sources};
 pub use view::{AlertView, GroupView, Health, RuleKind, RuleView, State};
 
 /// The rules that come with memsentry, used where the configuration names no file.

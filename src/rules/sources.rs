@@ -11,8 +11,11 @@ use super::{SHIPPED, SHIPPED_NAME, Settings};
 /// A rule file larger than this is refused.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// The files of `settings`, or the shipped rules where it names none.
-pub(super) fn sources(settings: &Settings, base: &Path) -> Result<Vec<Source>, Vec<Problem>> {
+/// The files of `settings`, or the shipped rules where it names none. Relative paths start at `base`.
+///
+/// # Errors
+/// Files that cannot be read.
+pub fn sources(settings: &Settings, base: &Path) -> Result<Vec<Source>, Vec<Problem>> {
     if settings.files.is_empty() {
         return Ok(vec![Source { name: SHIPPED_NAME.to_owned(), text: SHIPPED.to_owned() }]);
     }
