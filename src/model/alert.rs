@@ -32,10 +32,11 @@ pub struct Alert {
 }
 
 /// Whether an alert is on or over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AlertStatus {
     /// It fires.
+    #[default]
     Firing,
     /// It is over.
     Resolved,

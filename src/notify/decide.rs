@@ -310,6 +310,7 @@ fn write(
         common_labels: common,
         alerts,
         truncated_alerts,
+        collapsed: None,
     }
 }
 
@@ -322,7 +323,7 @@ fn delivery_id(notification: &Notification, told: &Entry, previous: Option<Times
 }
 
 /// 32 hexadecimal digits of the SHA-256 over the parts.
-fn digest(parts: &[&str]) -> String {
+pub(super) fn digest(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part.as_bytes());

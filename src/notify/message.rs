@@ -39,10 +39,22 @@ pub struct Notification {
     pub alerts: Vec<Told>,
     /// How many more alerts there were than fit.
     pub truncated_alerts: usize,
+    /// Set if it stands for several messages that could not be delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collapsed: Option<Collapsed>,
+}
+
+/// What a message stands for that tells a dead receiver's backlog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Collapsed {
+    /// How many messages.
+    pub messages: usize,
+    /// When the first of them was decided.
+    pub since: Timestamp,
 }
 
 /// One alert as it is told.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Told {
     /// Firing or resolved.
     pub status: AlertStatus,
@@ -83,6 +95,11 @@ impl Told {
         }
     }
 
+    /// Notes that it is over since `at`.
+    pub fn end(&mut self, at: Timestamp) {
+        (self.status, self.ends_at) = (AlertStatus::Resolved, Some(at));
+    }
+
     /// The rule's name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -91,6 +108,53 @@ impl Told {
 }
 
 impl Notification {
+    /// A message that never was, for trying templates and receivers out: one alert that fires since five minutes
+    /// before `at`, one that is over.
+    #[must_use]
+    pub fn sample(at: Timestamp) -> Self {
+        let ago = |minutes: i64| Timestamp::from_millis(at.millis() - minutes * 60_000);
+        let told = |target: &str, ended: Option<Timestamp>| Told {
+            status: if ended.is_some() { AlertStatus::Resolved } else { AlertStatus::Firing },
+            labels: Labels::from_pairs([("alertname", "Sample"), ("severity", "warning"), ("target", target)]),
+            annotations: BTreeMap::from([("summary".to_owned(), format!("{target} is a sample"))]),
+            starts_at: ago(5),
+            ends_at: ended,
+            ..Told::default()
+        };
+        let mut alerts = vec![told("one", None), told("two", Some(ago(1)))];
+        for alert in &mut alerts {
+            alert.fingerprint = alert.labels.fingerprint().to_string();
+        }
+        let group_labels = Labels::from_pairs([("alertname", "Sample")]);
+        Self {
+            receiver: "sample".to_owned(),
+            group_key: format!("{{}}:{group_labels}"),
+            thread: "0".repeat(32),
+            reason: Reason::SomeResolved,
+            decided_at: at,
+            group_labels,
+            common_labels: common_labels(&alerts),
+            common_annotations: common_annotations(&alerts),
+            external_url: "http://127.0.0.1:9464".to_owned(),
+            runbook: None,
+            alerts,
+            truncated_alerts: 0,
+            collapsed: None,
+        }
+    }
+
+    /// How many messages it tells.
+    #[must_use]
+    pub fn messages(&self) -> usize {
+        self.collapsed.map_or(1, |collapsed| collapsed.messages)
+    }
+
+    /// When the first of the messages that it tells was decided.
+    #[must_use]
+    pub fn first_decided_at(&self) -> Timestamp {
+        self.collapsed.map_or(self.decided_at, |collapsed| collapsed.since)
+    }
+
     /// Firing if any of its alerts fires.
     #[must_use]
     pub fn status(&self) -> AlertStatus {

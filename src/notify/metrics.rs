@@ -3,6 +3,7 @@
 use crate::metrics::{Counter, Definition, Gauge, Histogram, Registry, buckets};
 
 use super::notifiers::FailureReason;
+use super::silence::SilenceState;
 
 /// Attempts.
 pub static ATTEMPTS: Definition = Definition::counter(
@@ -22,6 +23,20 @@ pub static FAILURES: Definition = Definition::counter(
 pub static DROPPED: Definition = Definition::counter(
     "memsentry_notifications_dropped_total",
     "Notifications given up for good: refused by the receiver, too old, or pushed out of a full outbox.",
+    &["receiver", "notifier"],
+);
+
+/// Messages told as one.
+pub static COLLAPSED: Definition = Definition::counter(
+    "memsentry_notifications_collapsed_total",
+    "Notifications that waited for a dead receiver and were put together with others into one message.",
+    &["receiver", "notifier"],
+);
+
+/// Dead receivers.
+pub static CIRCUIT: Definition = Definition::gauge(
+    "memsentry_receiver_circuit_open",
+    "Whether a receiver counts as dead, after five failures in a row: its messages wait and will be told as one.",
     &["receiver", "notifier"],
 );
 
@@ -51,9 +66,26 @@ pub static ALERTS: Definition = Definition::gauge(
     &["state"],
 );
 
+/// Silences by state.
+pub static SILENCES: Definition = Definition::gauge(
+    "memsentry_silences",
+    "Silences by state: active, pending (not begun), or expired (over, and kept for 120 hours).",
+    &["state"],
+);
+
 /// Everything this module exposes.
-pub static DEFINITIONS: &[&Definition] =
-    &[&ATTEMPTS, &FAILURES, &DROPPED, &DURATION, &OUTBOX_ENTRIES, &OUTBOX_OLDEST, &ALERTS];
+pub static DEFINITIONS: &[&Definition] = &[
+    &ATTEMPTS,
+    &FAILURES,
+    &DROPPED,
+    &COLLAPSED,
+    &CIRCUIT,
+    &DURATION,
+    &OUTBOX_ENTRIES,
+    &OUTBOX_OLDEST,
+    &ALERTS,
+    &SILENCES,
+];
 
 /// Handles on all of them.
 #[derive(Clone)]
@@ -61,10 +93,13 @@ pub(super) struct Metrics {
     pub attempts: Counter,
     pub failures: Counter,
     pub dropped: Counter,
+    pub collapsed: Counter,
+    pub circuit: Gauge,
     pub duration: Histogram,
     pub entries: Gauge,
     pub oldest: Gauge,
     pub alerts: Gauge,
+    pub silences: Gauge,
 }
 
 impl Metrics {
@@ -73,13 +108,19 @@ impl Metrics {
             attempts: registry.counter(&ATTEMPTS),
             failures: registry.counter(&FAILURES),
             dropped: registry.counter(&DROPPED),
+            collapsed: registry.counter(&COLLAPSED),
+            circuit: registry.gauge(&CIRCUIT),
             duration: registry.histogram(&DURATION),
             entries: registry.gauge(&OUTBOX_ENTRIES),
             oldest: registry.gauge(&OUTBOX_OLDEST),
             alerts: registry.gauge(&ALERTS),
+            silences: registry.gauge(&SILENCES),
         };
         metrics.entries.with_label_values::<&str>(&[]).set(0.0);
         metrics.oldest.with_label_values::<&str>(&[]).set(0.0);
+        for state in SilenceState::ALL {
+            metrics.silences.with_label_values(&[state.as_str()]).set(0.0);
+        }
         for state in ["firing", "resolved"] {
             metrics.alerts.with_label_values(&[state]).set(0.0);
         }
@@ -90,6 +131,7 @@ impl Metrics {
     pub fn start(&self, receiver: &str, notifier: &str) {
         self.attempts.with_label_values(&[receiver, notifier]).inc_by(0.0);
         self.dropped.with_label_values(&[receiver, notifier]).inc_by(0.0);
+        self.collapsed.with_label_values(&[receiver, notifier]).inc_by(0.0);
         for reason in FailureReason::ALL {
             self.failures.with_label_values(&[receiver, notifier, reason.as_str()]).inc_by(0.0);
         }

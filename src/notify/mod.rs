@@ -6,24 +6,30 @@
 //! delivers each at least once through a notifier, with a stable key.
 
 mod alerts;
+mod collapse;
 mod decide;
 mod dedup;
 mod dispatcher;
+pub mod evidence;
 mod group;
 pub mod message;
 mod metrics;
 pub mod notifiers;
 mod outbox;
+mod present;
 mod queue;
 mod reason;
 mod route;
 mod service;
 mod settings;
 mod silence;
+mod testimony;
+mod views;
 
 #[cfg(test)]
 mod scenarios;
 
+pub use alerts::Received;
 pub use decide::Decision;
 pub use dispatcher::{Changes, Counts, Dispatcher, Restored};
 pub use message::Notification;
@@ -31,6 +37,7 @@ pub use metrics::DEFINITIONS;
 pub use outbox::Outbox;
 pub use reason::Reason;
 pub use route::Plan;
-pub use service::{Notify, Prepared};
+pub use service::{Notify, Prepared, SilenceError};
 pub use settings::{Receiver, Route, Settings};
 pub use silence::{Draft, Planned, Refusal, Silence, SilenceState, Silences, Turn};
+pub use views::{AlertView, GroupView};

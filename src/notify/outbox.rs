@@ -1,10 +1,11 @@
-//! Delivers what waits: one task, many attempts at once, each message until its receiver has answered.
+//! Delivers what waits: one task, one attempt at a time for each notifier, each message until its receiver has
+//! answered.
 //!
-//! A message leaves the store in the transaction that records its answer, so a crash repeats it rather than
-//! losing it. What the store cannot take is delivered from memory. A message whose notifier is no longer in
-//! the configuration waits for it to come back, like any failure.
+//! A message leaves the store in the transaction that records its answer, and the next attempt at a notifier begins
+//! only then, so a crash repeats at most one of its messages and loses none. What the store cannot take is
+//! delivered from memory. What waits for a dead receiver is put together (`collapse`) before it is tried again.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration as StdDuration;
@@ -15,14 +16,17 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::Notify as Wake;
 
 use crate::model::task::{BoxFuture, Task};
-use crate::model::{Clock, Stopwatch, Timestamp};
+use crate::model::{Clock, Fingerprint, Stopwatch, Timestamp};
 use crate::runbooks::Runbooks;
-use crate::store::{OutboxRow, Store, StoreError};
+use crate::store::{OutboxRow, Replacement, Store, StoreError};
 
-use super::message::Notification;
+use super::collapse::{Waiting, collapse};
+use super::evidence::Witness;
+use super::message::{Notification, Told};
 use super::metrics::Metrics;
 use super::notifiers::{Attempt, Failure, FailureReason, Notifier};
 use super::queue::{Address, Queue, Settled};
+use super::testimony::Testimony;
 
 /// Longest sleep, so that the age of what waits stays true in the metric and the store is asked again.
 const LONGEST_SLEEP: StdDuration = StdDuration::from_secs(5);
@@ -32,15 +36,23 @@ const SHOWN_EVERY: StdDuration = StdDuration::from_secs(1);
 const LONGEST_ATTEMPT: StdDuration = StdDuration::from_secs(330);
 /// Most answers that wait for the store.
 const MOST_UNRECORDED: usize = 10_000;
-/// Most attempts under way at all notifiers together.
-const MOST_UNDER_WAY: usize = 64;
 
 /// Notifiers by receiver and label, and what they share. Swapped whole by a reload.
 #[derive(Default)]
 pub(super) struct Notifiers {
-    pub all: std::collections::BTreeMap<Address, Arc<dyn Notifier>>,
+    pub all: BTreeMap<Address, Wired>,
     pub runbooks: Arc<Runbooks>,
 }
+
+/// A notifier that was set up.
+pub(super) struct Wired {
+    pub notifier: Arc<dyn Notifier>,
+    /// Whether it is told when alerts are over.
+    pub send_resolved: bool,
+}
+
+/// Since when an alert is over, if it is, seen from a time.
+pub(super) type Ended = Box<dyn Fn(Fingerprint, Timestamp) -> Option<Timestamp> + Send + Sync>;
 
 /// The handle on what waits. Clones share it.
 #[derive(Clone)]
@@ -49,12 +61,14 @@ pub struct Outbox(Arc<Inner>);
 struct Inner {
     queue: Mutex<Queue>,
     notifiers: ArcSwap<Notifiers>,
+    testimony: Testimony,
     /// Answers that the store could not take.
     unrecorded: Mutex<VecDeque<Answered>>,
     loaded: AtomicBool,
     closing: AtomicBool,
     wake: Wake,
     settled: Wake,
+    ended: Ended,
     store: Store,
     clock: Clock,
     metrics: Metrics,
@@ -67,21 +81,28 @@ enum Answered {
     Postponed { id: String, attempts: u32, next: Timestamp, error: String },
 }
 
+#[allow(clippy::cast_precision_loss)] // far below 2^53
+fn as_f64(count: usize) -> f64 {
+    count as f64
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic while holding the lock leaves whole messages behind.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Outbox {
-    pub(super) fn new(store: Store, clock: Clock, metrics: Metrics) -> (Self, Task) {
+    pub(super) fn new(store: Store, clock: Clock, metrics: Metrics, ended: Ended) -> (Self, Task) {
         let outbox = Self(Arc::new(Inner {
             queue: Mutex::default(),
             notifiers: ArcSwap::default(),
+            testimony: Testimony::default(),
             unrecorded: Mutex::default(),
             loaded: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             wake: Wake::new(),
             settled: Wake::new(),
+            ended,
             store,
             clock,
             metrics,
@@ -95,11 +116,18 @@ impl Outbox {
     }
 
     pub(super) fn reconfigure(&self, notifiers: Notifiers) {
-        for (receiver, notifier) in notifiers.all.keys() {
+        for address @ (receiver, notifier) in notifiers.all.keys() {
             self.0.metrics.start(receiver, notifier);
+            let dead = lock(&self.0.queue).is_dead(address);
+            self.0.metrics.circuit.with_label_values(&[receiver, notifier]).set(f64::from(u8::from(dead)));
         }
         self.0.notifiers.store(Arc::new(notifiers));
         self.0.wake.notify_one();
+    }
+
+    /// Whom to ask for evidence about each message, from now on.
+    pub fn call(&self, witness: Witness) {
+        self.0.testimony.call(witness);
     }
 
     /// Adds messages that the store holds, or that it could not take, and wakes the worker.
@@ -157,18 +185,19 @@ impl Inner {
         self.load().await;
         loop {
             let now = self.clock.now();
-            let room = if self.closing.load(Ordering::SeqCst) { 0 } else { MOST_UNDER_WAY - under_way.len() };
-            for row in lock(&self.queue).take_due(now, room) {
+            let closing = self.closing.load(Ordering::SeqCst);
+            let due = if closing { Vec::new() } else { lock(&self.queue).take_due(now) };
+            for row in due {
                 under_way.push(Box::pin(Arc::clone(&self).tell(row)));
             }
-            if room == 0 && under_way.is_empty() {
+            if closing && under_way.is_empty() {
                 self.settled.notify_one();
             }
             if shown.is_none_or(|last: Timestamp| now.since(last) >= SHOWN_EVERY || self.waits_nothing()) {
                 self.show(now);
                 shown = Some(now);
             }
-            let next = lock(&self.queue).next_due().filter(|_| room > 0);
+            let next = lock(&self.queue).next_due().filter(|_| !closing);
             let sleep = next.map_or(LONGEST_SLEEP, |next| next.since(now).min(LONGEST_SLEEP));
             tokio::select! {
                 Some(()) = under_way.next() => {}
@@ -208,29 +237,88 @@ impl Inner {
 
     /// One attempt and what follows from it.
     async fn tell(self: Arc<Self>, row: OutboxRow) {
+        let address = (row.receiver.clone(), row.notifier.clone());
+        let row = if lock(&self.queue).is_dead(&address) { self.collapsed(&address, row).await } else { row };
         // A message that makes a notifier panic must not take the others with it.
         let attempt = std::panic::AssertUnwindSafe(self.attempt(&row)).catch_unwind().await;
         let result = attempt.unwrap_or_else(|_| Err(Failure::never(FailureReason::Other, "the notifier panicked")));
         let answered = self.settle(row, result);
+        if let Answered::Finished { id, .. } = &answered {
+            self.testimony.forget(id);
+        }
         if self.hand_over(&answered).await.is_err() {
             // The store has said so itself, once; the answer is handed over again later.
             self.remember(answered);
         }
+        lock(&self.queue).free(&address);
+    }
+
+    /// The message to try in the place of `row`: all that waits for a dead receiver, told as one.
+    async fn collapsed(&self, address: &Address, row: OutboxRow) -> OutboxRow {
+        let backlog = lock(&self.queue).backlog(address);
+        let now = self.clock.now();
+        let Some(replacements) = self.put_together(address, backlog, now).await else { return row };
+        if self.store.replace(replacements.clone(), now).await.is_err() {
+            // The store has said so itself. What is told apart is told more often, not less.
+            return row;
+        }
+        let gone: HashSet<String> = replacements.iter().flat_map(|one| one.gone.iter().cloned()).collect();
+        self.metrics.collapsed.with_label_values(&[&address.0, &address.1]).inc_by(as_f64(gone.len()));
+        let mut merged: Vec<OutboxRow> = replacements.into_iter().map(|one| one.row).collect();
+        if !gone.contains(&row.id) {
+            merged.insert(0, row.clone());
+        }
+        let gone = gone.into_iter().chain([row.id.clone()]).collect();
+        let first = merged.first().cloned().unwrap_or(row);
+        lock(&self.queue).replace(address, &gone, merged);
+        first
+    }
+
+    async fn put_together(
+        &self,
+        address: &Address,
+        backlog: Vec<OutboxRow>,
+        now: Timestamp,
+    ) -> Option<Vec<Replacement>> {
+        let notifiers = self.notifiers.load_full();
+        let Wired { notifier, send_resolved } = notifiers.all.get(address)?;
+        let mut waiting = Vec::with_capacity(backlog.len());
+        for row in backlog {
+            // One that cannot be read is given up by its own attempt.
+            if let Ok(notification) = serde_json::from_str(&row.body) {
+                waiting.push(Waiting { row, notification });
+            }
+            tokio::task::yield_now().await;
+        }
+        let ended = |told: &Told| match send_resolved {
+            // It is told by a message of its own.
+            true => None,
+            false => (self.ended)(told.labels.fingerprint(), now).filter(|_| told.ends_at.is_none()),
+        };
+        let replacements = collapse(waiting, notifier.for_people(), now, ended);
+        Some(replacements).filter(|replacements| !replacements.is_empty())
     }
 
     async fn attempt(&self, row: &OutboxRow) -> Result<(), Failure> {
         let notifiers = self.notifiers.load_full();
         let (receiver, label) = (row.receiver.as_str(), row.notifier.as_str());
         self.metrics.attempts.with_label_values(&[receiver, label]).inc();
-        let Some(notifier) = notifiers.all.get(&(row.receiver.clone(), row.notifier.clone())) else {
+        let Some(Wired { notifier, .. }) = notifiers.all.get(&(row.receiver.clone(), row.notifier.clone())) else {
             return Err(Failure::later(FailureReason::Other, "the configuration has no such notifier any more"));
         };
         let notification: Notification = serde_json::from_str(&row.body).map_err(|error| {
             Failure::never(FailureReason::Other, format!("the stored message is unreadable: {error}"))
         })?;
+        let notification = Arc::new(notification);
+        let evidence = self.testimony.about(&row.id, &notification, self.clock.now()).await;
         let watch = Stopwatch::start();
-        let attempt =
-            Attempt { key: &row.id, notification: &notification, runbooks: &notifiers.runbooks, at: self.clock.now() };
+        let attempt = Attempt {
+            key: &row.id,
+            notification: &notification,
+            evidence: &evidence,
+            runbooks: &notifiers.runbooks,
+            at: self.clock.now(),
+        };
         let result = tokio::time::timeout(LONGEST_ATTEMPT, notifier.deliver(&attempt)).await;
         let result = result.unwrap_or_else(|_| Err(Failure::later(FailureReason::Timeout, "the attempt never ended")));
         let kind = label.split('[').next().unwrap_or(label);
@@ -245,7 +333,17 @@ impl Inner {
             self.metrics.failures.with_label_values(&[receiver, notifier, failure.reason.as_str()]).inc();
         }
         let retry = result.as_ref().map(|&()| ()).map_err(|failure| failure.retry);
-        let settled = lock(&self.queue).settle(&row, retry, now, rand::random());
+        let address = (row.receiver.clone(), row.notifier.clone());
+        let (was_dead, settled, is_dead) = {
+            let mut queue = lock(&self.queue);
+            (queue.is_dead(&address), queue.settle(&row, retry, now, rand::random()), queue.is_dead(&address))
+        };
+        self.metrics.circuit.with_label_values(&[receiver, notifier]).set(f64::from(u8::from(is_dead)));
+        if is_dead && !was_dead {
+            tracing::error!(receiver, notifier, "receiver counts as dead, its messages wait and will be told as one");
+        } else if was_dead && !is_dead {
+            tracing::info!(receiver, notifier, "receiver is back");
+        }
         let error = result.err().map(|failure| failure.message).unwrap_or_default();
         let attempt = row.attempts + 1;
         match settled {
@@ -291,8 +389,7 @@ impl Inner {
 
     fn show(&self, now: Timestamp) {
         let (waiting, oldest) = lock(&self.queue).standing();
-        #[allow(clippy::cast_precision_loss)] // far below 2^53
-        self.metrics.entries.with_label_values::<&str>(&[]).set(waiting as f64);
+        self.metrics.entries.with_label_values::<&str>(&[]).set(as_f64(waiting));
         let age = oldest.map_or(0.0, |oldest| now.since(oldest).as_secs_f64());
         self.metrics.oldest.with_label_values::<&str>(&[]).set(age);
     }

@@ -1,11 +1,12 @@
 //! What waits for delivery, in order, and what may be attempted now. Pure.
 //!
 //! Every notifier of every receiver has a queue of its own, in lanes, one for each group of alerts: messages
-//! about one group never overtake each other, and a message that one receiver keeps refusing holds up only
-//! its own lane. While a notifier fails, one message at a time is tried, at growing distances. Retries go on
-//! for a day. A full outbox gives up messages that a newer one about the same group follows, then the oldest.
+//! about one group never overtake each other, and one that is refused holds up only its own lane. One message
+//! at a time is under way at a notifier, until its answer is recorded, so that a crash repeats at most one.
+//! Retries come at growing distances for a day. After [`DEAD_AFTER`] failures in a row the notifier counts as
+//! dead until an attempt succeeds. A full outbox gives up what a newer message about its group follows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration as StdDuration;
 
 use crate::model::Timestamp;
@@ -24,8 +25,8 @@ const LONGEST_PAUSE: StdDuration = StdDuration::from_secs(300);
 const FURTHEST_AHEAD: StdDuration = StdDuration::from_secs(3700);
 /// Age at which a message is given up.
 pub(super) const TOO_OLD: StdDuration = StdDuration::from_secs(24 * 3600);
-/// Most attempts under way at one notifier.
-const AT_ONCE: usize = 4;
+/// Failures in a row after which a notifier counts as dead: with the first pauses, 15 to 30 seconds of trouble.
+pub(super) const DEAD_AFTER: u32 = 5;
 /// Most messages that wait.
 pub(super) const MOST_WAITING: usize = 50_000;
 /// Most bytes of messages that wait.
@@ -93,13 +94,40 @@ impl Queue {
         self.len = self.len.saturating_sub(1);
     }
 
-    /// Messages to attempt now, at most `most`; they count as under way until [`Queue::settle`] hears of them.
-    pub fn take_due(&mut self, at: Timestamp, most: usize) -> Vec<OutboxRow> {
-        let mut due = Vec::new();
-        for line in self.lines.values_mut() {
-            due.extend(line.take_due(at, most.saturating_sub(due.len())));
+    /// Messages to attempt now, at most one for each notifier. A notifier is busy from here until
+    /// [`Queue::free`]; its message is under way until [`Queue::settle`] hears of it.
+    pub fn take_due(&mut self, at: Timestamp) -> Vec<OutboxRow> {
+        self.lines.values_mut().filter_map(|line| line.take_due(at)).collect()
+    }
+
+    /// Notes that the answer to a notifier's last attempt was recorded, or never will be.
+    pub fn free(&mut self, address: &Address) {
+        if let Some(line) = self.lines.get_mut(address) {
+            line.busy = false;
         }
-        due
+    }
+
+    /// Whether a notifier counts as dead.
+    pub fn is_dead(&self, address: &Address) -> bool {
+        self.lines.get(address).is_some_and(|line| line.failures >= DEAD_AFTER)
+    }
+
+    /// Everything that waits for a notifier, in the order in which it was decided.
+    pub fn backlog(&self, address: &Address) -> Vec<OutboxRow> {
+        let mut rows: Vec<OutboxRow> = self.lines.get(address).into_iter().flat_map(Line::rows).cloned().collect();
+        rows.sort_by_key(|row| row.created_at);
+        rows
+    }
+
+    /// Puts messages in the place of those that they tell together; the first of them is under way.
+    pub fn replace(&mut self, address: &Address, gone: &HashSet<String>, merged: Vec<OutboxRow>) {
+        let Some(line) = self.lines.get_mut(address) else { return };
+        let size = |line: &Line| line.rows().fold((0, 0), |(count, bytes), row| (count + 1, bytes + row.body.len()));
+        let (count, bytes) = size(line);
+        line.replace(gone, merged);
+        let (count_after, bytes_after) = size(line);
+        self.len = (self.len + count_after).saturating_sub(count);
+        self.bytes = (self.bytes + bytes_after).saturating_sub(bytes);
     }
 
     /// When [`Queue::take_due`] may have something again.
@@ -129,7 +157,7 @@ impl Queue {
         if result.is_ok() { Settled::Delivered } else { Settled::Dropped }
     }
 
-    /// After a crash of the worker nothing is under way any more.
+    /// After a crash of the worker nothing is under way any more, and nobody is busy.
     pub fn nothing_under_way(&mut self) {
         self.lines.values_mut().for_each(Line::nothing_under_way);
     }

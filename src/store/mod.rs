@@ -36,7 +36,7 @@ pub use deliveries::DeliveryRow;
 pub use documents::{Document, Table};
 pub use metrics::DEFINITIONS;
 pub use notification_log::NotificationLogRow;
-pub use outbox::OutboxRow;
+pub use outbox::{OutboxRow, Replacement};
 pub use sample_history::{HistoryWrite, StoredBlock, StoredChunk, StoredSeries};
 pub use settings::Settings;
 

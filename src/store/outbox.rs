@@ -74,9 +74,44 @@ impl Store {
         self.write(Postpone { id: id.to_owned(), attempts, next, error: error.to_owned() }).await
     }
 
+    /// Puts deliveries in the place of those that they tell, all in one transaction.
+    pub async fn replace(&self, replacements: Vec<Replacement>, at: Timestamp) -> Result<(), StoreError> {
+        self.write(Replace { replacements, at }).await
+    }
+
     /// Removes a delivery in the transaction that records its result (`delivered`, or why it was given up).
     pub async fn finish(&self, id: &str, at: Timestamp, result: &str) -> Result<(), StoreError> {
         self.write(Finish { id: id.to_owned(), at, result: result.to_owned() }).await
+    }
+}
+
+/// One delivery in the place of several that it tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replacement {
+    /// The ids of those that go.
+    pub gone: Vec<String>,
+    /// What comes in their place.
+    pub row: OutboxRow,
+}
+
+struct Replace {
+    replacements: Vec<Replacement>,
+    at: Timestamp,
+}
+
+impl Job for Replace {
+    fn apply<'c>(&'c self, conn: &'c mut SqliteConnection) -> Applied<'c> {
+        Box::pin(async move {
+            for Replacement { gone, row } in &self.replacements {
+                let result = format!("told as one: {}", row.id);
+                for id in gone {
+                    deliveries::record(conn, id, self.at, &result).await?;
+                    sqlx::query("delete from outbox where id = ?").bind(id).execute(&mut *conn).await?;
+                }
+                insert(conn, row).await?;
+            }
+            Ok(())
+        })
     }
 }
 

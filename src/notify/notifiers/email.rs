@@ -91,6 +91,10 @@ fn trust(settings: &Settings, host: &str) -> Result<TlsParameters, Box<Problem>>
 }
 
 impl Notifier for Email {
+    fn for_people(&self) -> bool {
+        true
+    }
+
     fn deliver<'a>(&'a self, attempt: &'a Attempt<'a>) -> Answer<'a> {
         Box::pin(async move {
             let message = compose::message(self, attempt).map_err(|error| {

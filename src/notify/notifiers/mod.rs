@@ -11,6 +11,7 @@ use std::time::Duration as StdDuration;
 use crate::model::{Problem, Timestamp};
 use crate::runbooks::Runbooks;
 
+use super::evidence::Evidence;
 use super::message::Notification;
 use super::settings::Receiver;
 
@@ -27,6 +28,8 @@ pub struct Attempt<'a> {
     pub key: &'a str,
     /// What to tell.
     pub notification: &'a Notification,
+    /// What stands behind it, as the first attempt found it.
+    pub evidence: &'a Evidence,
     /// The runbooks of this generation.
     pub runbooks: &'a Runbooks,
     /// The time of the attempt.
@@ -40,6 +43,12 @@ pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 
 pub trait Notifier: Send + Sync {
     /// Makes one attempt; ends by itself within its time-out.
     fn deliver<'a>(&'a self, attempt: &'a Attempt<'a>) -> Answer<'a>;
+
+    /// Whether people read it: they are told a backlog as one message. Programs tie messages together by their
+    /// group's key, so they are told one for each group.
+    fn for_people(&self) -> bool {
+        false
+    }
 }
 
 /// A kind of notifier and its settings.

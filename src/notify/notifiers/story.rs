@@ -6,7 +6,7 @@ use crate::model::labels::ALERT_NAME;
 use crate::model::{AlertStatus, Labels, Timestamp};
 use crate::runbooks::{Runbook, Runbooks};
 
-use super::super::message::{Notification, Told};
+use super::super::message::{Collapsed, Notification, Told};
 use super::super::reason::Reason;
 
 /// Most alerts that are written out; the rest are counted.
@@ -90,6 +90,10 @@ impl<'a> Story<'a> {
 
     /// Why this message comes now.
     pub fn occasion(&self) -> String {
+        if let Some(Collapsed { messages, since }) = self.notification.collapsed {
+            let since = clock(since, self.notification.decided_at);
+            return format!("{messages} messages since {since} could not be delivered; this one tells them all.");
+        }
         let known = |count: usize, what: &str| format!("{count} {}{what}", if count == 1 { "alert" } else { "alerts" });
         match self.notification.reason {
             Reason::FirstNotification => "New: not told before.".to_owned(),

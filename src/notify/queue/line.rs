@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::model::Timestamp;
 use crate::store::OutboxRow;
 
-use super::{AT_ONCE, FURTHEST_AHEAD};
+use super::FURTHEST_AHEAD;
 
 /// What waits for one notifier.
 #[derive(Debug, Default)]
@@ -15,8 +15,10 @@ pub(super) struct Line {
     lanes: BTreeMap<Arc<str>, VecDeque<OutboxRow>>,
     /// The keys of all messages.
     keys: HashSet<String>,
-    /// Lanes whose first message is under way.
-    under_way: BTreeSet<Arc<str>>,
+    /// The lane whose first message is under way.
+    under_way: Option<Arc<str>>,
+    /// A message is under way, or its answer is not recorded yet.
+    pub busy: bool,
     /// The other lanes' first messages: attempts, when decided, when due. Those that were tried least come
     /// first, so that one bad message does not stand before the others.
     by_attempts: BTreeSet<(u32, Timestamp, Timestamp, Arc<str>)>,
@@ -29,10 +31,14 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Adds a message behind those of its group; answers whether it is new.
+    /// Adds a message behind those of its group; answers whether it is new. One that failed before a restart tells
+    /// in what state the notifier was.
     pub fn push(&mut self, row: OutboxRow) -> bool {
         if !self.keys.insert(row.id.clone()) {
             return false;
+        }
+        if self.keys.len() == 1 && !self.busy {
+            self.failures = self.failures.max(row.attempts);
         }
         let group: Arc<str> = Arc::from(row.group_key.as_str());
         let lane = self.lanes.entry(Arc::clone(&group)).or_default();
@@ -59,34 +65,53 @@ impl Line {
         }
     }
 
-    fn room(&self) -> usize {
-        let most = if self.failures > 0 { 1 } else { AT_ONCE };
-        most.saturating_sub(self.under_way.len())
+    /// The message to attempt now, if there is one and nothing else is under way.
+    pub fn take_due(&mut self, at: Timestamp) -> Option<OutboxRow> {
+        let ahead = |time: Timestamp| at < time && time.since(at) < FURTHEST_AHEAD;
+        if self.busy || self.not_before.is_some_and(ahead) {
+            return None;
+        }
+        let due = self.by_attempts.iter().find(|(_, _, next, _)| !ahead(*next));
+        let group = due.map(|(.., group)| Arc::clone(group))?;
+        let row = self.lanes.get(&group)?.front()?.clone();
+        self.begin(group);
+        Some(row)
     }
 
-    /// Messages to attempt now, at most `most`; they count as under way.
-    pub fn take_due(&mut self, at: Timestamp, most: usize) -> Vec<OutboxRow> {
-        let ahead = |time: Timestamp| at < time && time.since(at) < FURTHEST_AHEAD;
-        if self.not_before.is_some_and(ahead) {
-            return Vec::new();
-        }
-        let due = self.by_attempts.iter().filter(|(_, _, next, _)| !ahead(*next)).map(|(.., group)| Arc::clone(group));
-        let due: Vec<Arc<str>> = due.take(self.room().min(most)).collect();
-        let take = |group: Arc<str>| {
-            self.strike(&group);
-            let row = self.lanes.get(&group)?.front()?.clone();
-            self.under_way.insert(group);
-            Some(row)
-        };
-        due.into_iter().filter_map(take).collect()
+    fn begin(&mut self, group: Arc<str>) {
+        self.strike(&group);
+        self.under_way = Some(group);
+        self.busy = true;
     }
 
     pub fn next_due(&self) -> Option<Timestamp> {
-        if self.room() == 0 {
+        if self.busy {
             return None;
         }
         let (next, _) = self.by_time.first()?;
         Some(self.not_before.map_or(*next, |earliest| earliest.max(*next)))
+    }
+
+    /// All messages, lane by lane.
+    pub fn rows(&self) -> impl Iterator<Item = &OutboxRow> {
+        self.lanes.values().flatten()
+    }
+
+    /// Puts messages in the place of those that are gone, before all that stay; the first of them is under way.
+    pub fn replace(&mut self, gone: &HashSet<String>, merged: Vec<OutboxRow>) {
+        let first = merged.first().map(|row| Arc::from(row.group_key.as_str()));
+        let rest = std::mem::take(&mut self.lanes).into_values().flatten().filter(|row| !gone.contains(&row.id));
+        let rest: Vec<OutboxRow> = rest.collect();
+        self.keys.clear();
+        self.by_attempts.clear();
+        self.by_time.clear();
+        for row in merged.into_iter().chain(rest) {
+            self.push(row);
+        }
+        self.under_way = None;
+        if let Some(group) = first {
+            self.begin(group);
+        }
     }
 
     /// The first message of a group, if it is this one.
@@ -99,7 +124,7 @@ impl Line {
         let Some(first) = self.first_mut(&row.group_key, &row.id) else { return false };
         (first.attempts, first.next_attempt_at) = (attempts, next);
         let group: Arc<str> = Arc::from(row.group_key.as_str());
-        self.under_way.remove(&group);
+        self.under_way = None;
         self.enrol(&group);
         true
     }
@@ -108,7 +133,7 @@ impl Line {
     pub fn finish(&mut self, row: &OutboxRow) -> Option<usize> {
         self.first_mut(&row.group_key, &row.id)?;
         let group: Arc<str> = Arc::from(row.group_key.as_str());
-        self.under_way.remove(&group);
+        self.under_way = None;
         self.remove(&group, 0).map(|row| row.body.len())
     }
 
@@ -116,7 +141,7 @@ impl Line {
     /// group, when it was decided, where it is.
     pub fn dispensable(&self) -> Option<(bool, Timestamp, Arc<str>, usize)> {
         let candidate = |(group, lane): (&Arc<str>, &VecDeque<OutboxRow>)| {
-            let at = usize::from(self.under_way.contains(group));
+            let at = usize::from(self.under_way.as_ref() == Some(group));
             let row = lane.get(at)?;
             Some((at + 1 == lane.len(), row.created_at, Arc::clone(group), at))
         };
@@ -141,7 +166,8 @@ impl Line {
 
     /// After a crash of the worker nothing is under way any more.
     pub fn nothing_under_way(&mut self) {
-        for group in std::mem::take(&mut self.under_way) {
+        self.busy = false;
+        if let Some(group) = self.under_way.take() {
             self.enrol(&group);
         }
     }

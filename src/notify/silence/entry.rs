@@ -74,6 +74,13 @@ impl Silence {
         self.matchers.iter().all(|matcher| matcher.matches_labels(labels))
     }
 
+    /// Its matchers as one text that reads back.
+    #[must_use]
+    pub fn matcher_text(&self) -> String {
+        let matchers: Vec<String> = self.matchers.iter().map(ToString::to_string).collect();
+        format!("{{{}}}", matchers.join(", "))
+    }
+
     /// Whether it can be changed into `wanted` in place: the same matchers, not over, and what has begun keeps its
     /// beginning (to the second, as Alertmanager's clients send it).
     pub(super) fn may_become(&self, wanted: &Self, at: Timestamp) -> bool {

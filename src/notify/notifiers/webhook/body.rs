@@ -1,7 +1,7 @@
 //! Alertmanager's webhook body, version 4, field by field.
 //!
-//! One addition: `runbook` with name, address and markdown, where the alerts share a runbook. It stands at the
-//! top level, where Alertmanager itself added fields in 0.33 and 0.34, so that receivers which know version 4
+//! Two additions: `runbook` with name, address and markdown, where the alerts share a runbook, and `collapsed` with
+//! how many messages since when this one stands for, after the receiver was dead. They stand at the top level, where Alertmanager itself added fields in 0.33 and 0.34, so that receivers which know version 4
 //! pass over it, and templates that print all annotations do not print a page of markdown.
 
 use std::collections::BTreeMap;
@@ -40,6 +40,14 @@ pub struct Body<'a> {
     truncated_alerts: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     runbook: Option<BodyRunbook<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    collapsed: Option<BodyCollapsed>,
+}
+
+#[derive(Debug, Serialize)]
+struct BodyCollapsed {
+    messages: usize,
+    since: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -85,6 +93,9 @@ impl<'a> Body<'a> {
             group_key: &notification.group_key,
             truncated_alerts: notification.truncated_alerts + left_out,
             runbook: runbook.map(|book| BodyRunbook { name: &book.name, url, markdown: &book.markdown }),
+            collapsed: notification
+                .collapsed
+                .map(|collapsed| BodyCollapsed { messages: collapsed.messages, since: collapsed.since.rfc3339() }),
         }
     }
 }

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Response as AxumResponse};
 use axum::routing::post;
 
+use super::super::super::evidence::Evidence;
 use super::super::super::message::{Notification, Told};
 use super::super::super::reason::Reason;
 use super::*;
@@ -74,6 +75,7 @@ fn notification() -> Notification {
         runbook: Some("QueueDepthHigh".into()),
         alerts,
         truncated_alerts: 0,
+        collapsed: None,
     }
 }
 
@@ -85,7 +87,15 @@ async fn deliver(webhook: &Webhook) -> Result<(), Failure> {
     let (notification, runbooks) =
         (notification(), Runbooks::from_iter([("QueueDepthHigh", "# QueueDepthHigh\n\nX.\n")]));
     let at = at("2015-10-21T07:27:30Z");
-    webhook.deliver(&Attempt { key: "k1", notification: &notification, runbooks: &runbooks, at }).await
+    webhook
+        .deliver(&Attempt {
+            key: "k1",
+            notification: &notification,
+            evidence: &Evidence::default(),
+            runbooks: &runbooks,
+            at,
+        })
+        .await
 }
 
 #[tokio::test]

@@ -3,13 +3,15 @@
 //! Only the root route exists. Keys and defaults are Alertmanager's; a receiver without a notifier is
 //! allowed and tells nobody. A later tree hangs below [`Route`].
 
-use std::path::Path;
-
 use serde::Deserialize;
 
 use crate::model::{Duration, Problem};
 
-use super::notifiers::{KINDS, email, webhook};
+use super::notifiers::KINDS;
+
+mod receiver;
+
+pub use receiver::Receiver;
 
 /// Everything about telling people.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -43,31 +45,6 @@ pub struct Route {
     /// second, not rounded up to the next `group_interval`.
     #[serde(default = "default_repeat_interval")]
     pub repeat_interval: Duration,
-}
-
-/// A named destination.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Receiver {
-    /// Unique; shown in messages and metrics.
-    pub name: String,
-    /// HTTP endpoints that take Alertmanager's webhook body.
-    #[serde(default)]
-    pub webhook_configs: Vec<webhook::Settings>,
-    /// Mail boxes.
-    #[serde(default)]
-    pub email_configs: Vec<email::Settings>,
-}
-
-impl Receiver {
-    /// Puts relative paths below `folder`, that of the configuration.
-    pub fn resolve_paths(&mut self, folder: &Path) {
-        let webhooks = self.webhook_configs.iter_mut().filter_map(|webhook| webhook.http_config.tls_config.as_mut());
-        let mails = self.email_configs.iter_mut().map(|mail| &mut mail.tls_config);
-        for file in webhooks.chain(mails).filter_map(|tls| tls.ca_file.as_mut()) {
-            *file = folder.join(&file);
-        }
-    }
 }
 
 fn default_group_by() -> Vec<String> {
