@@ -57,6 +57,15 @@ pub struct Config {
     /// The destinations that routes name.
     #[serde(default)]
     pub receivers: Vec<notify::Receiver>,
+    /// Which alerts keep others from being told.
+    #[serde(default)]
+    pub inhibit_rules: Vec<notify::InhibitRule>,
+    /// Named times, for routes to be silent or active in.
+    #[serde(default)]
+    pub time_intervals: Vec<notify::TimeInterval>,
+    /// The older name of `time_intervals`.
+    #[serde(default)]
+    pub mute_time_intervals: Vec<notify::TimeInterval>,
 }
 
 /// One service to watch.
@@ -122,7 +131,13 @@ impl Config {
     /// Who is told, as one section.
     #[must_use]
     pub fn notify(&self) -> notify::Settings {
-        notify::Settings { route: self.route.clone(), receivers: self.receivers.clone() }
+        notify::Settings {
+            route: self.route.clone(),
+            receivers: self.receivers.clone(),
+            inhibit_rules: self.inhibit_rules.clone(),
+            time_intervals: self.time_intervals.clone(),
+            mute_time_intervals: self.mute_time_intervals.clone(),
+        }
     }
 
     /// Where a person finds this memsentry's pages: `web.external_url`, or else what it listens on.

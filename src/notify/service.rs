@@ -223,7 +223,7 @@ impl Inner {
             if tidied.is_none_or(|last: Timestamp| now.since(last) >= TIDY_EVERY) {
                 // Not at the start: what was told before it must first be taken up by its repeats.
                 self.tidy_silences(now).await;
-                if tidied.is_some() && self.store.expire_notification_log(now).await.is_err() {
+                if tidied.is_some() && self.tidy(now).await.is_err() {
                     tracing::debug!("the notification log could not be tidied");
                 }
                 tidied = Some(now);
@@ -266,6 +266,12 @@ impl Inner {
         let Restored { alerts, groups, unreadable, .. } = self.dispatcher().restore(&documents, log, self.clock.now());
         tracing::info!(alerts, groups, unreadable, "alerts of an earlier run restored");
         Ok(())
+    }
+
+    async fn tidy(&self, now: Timestamp) -> Result<(), StoreError> {
+        let in_use = self.dispatcher().log_in_use(TIDY_EVERY, now);
+        self.store.commit_notification(in_use, Vec::new()).await?;
+        self.store.expire_notification_log(now).await
     }
 
     /// Stores what changed.

@@ -74,7 +74,7 @@ fn log(key: &str) -> NotificationLogRow {
     NotificationLogRow {
         key: key.to_owned(),
         firing: vec![u64::MAX, 7],
-        resolved: vec![],
+        owed: vec![],
         sent_at: Timestamp::from_millis(1_000),
         expires_at: Timestamp::from_millis(5_000),
     }

@@ -123,7 +123,7 @@ impl Inner {
             let (from, to) = (silence.starts_at.rfc3339(), silence.ends_at.rfc3339());
             tracing::info!(id, matchers = silence.matcher_text(), from, to, by, comment, "{event}");
         }
-        self.dispatcher().silences.apply(planned);
+        self.dispatcher().change_silences(self.clock.now(), |silences| silences.apply(planned));
         self.wake.notify_one();
         Ok(())
     }
