@@ -23,6 +23,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("runbooks", &[]),
     ("notify", &["store", "runbooks"]),
     ("rule_tests", &["rules", "promql", "tsdb", "yaml"]),
+    ("lint", &["promql", "rules", "runbooks", "yaml"]),
     ("web", &["probes", "tsdb", "promql", "rules", "notify", "runbooks"]),
     (
         "config",
@@ -62,6 +63,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "promql",
             "rules",
             "rule_tests",
+            "lint",
             "runbooks",
             "notify",
             "web",
