@@ -80,7 +80,9 @@ impl Plan {
 
 /// What is wrong with the files that a configuration names which is wrong itself.
 fn beside_mistakes(path: &Path) -> Vec<Problem> {
-    let Some(config::Named { rules, runbooks, folder, document }) = config::named_files(path) else { return Vec::new() };
+    let Some(config::Named { rules, runbooks, folder, document }) = config::named_files(path) else {
+        return Vec::new();
+    };
     let rules = rules.and_then(|rules| RuleSet::load(&rules, &folder, "", &Registry::new()).err());
     let runbooks = runbooks.and_then(|runbooks| Runbooks::load(runbooks.dir.as_deref()).err());
     let rules = located(rules.unwrap_or_default(), "", &document, &folder);

@@ -23,7 +23,8 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
         }
         // 0 lifts the budget.
         if allowed > 0.0 && needed > allowed {
-            let message = format!("{} a minute are fewer than the {} that its probes need", shown(allowed), shown(needed));
+            let message =
+                format!("{} a minute are fewer than the {} that its probes need", shown(allowed), shown(needed));
             let problem = Problem::at(format!("targets[{index}].service.requests_per_minute"), message);
             let problem = problem.note(format!("while all is well: {}", terms.join(" + ")));
             problems.push(problem.hint("run the probes less often, or allow more (the service refuses more than 100)"));

@@ -3,8 +3,8 @@
 //! [`load`] reads one YAML file, resolves secrets, and answers with the whole configuration or with every
 //! mistake and its place. A loaded configuration never changes; a reload loads another.
 
-pub mod env;
 mod budget;
+pub mod env;
 mod named;
 mod names;
 

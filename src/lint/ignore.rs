@@ -70,7 +70,8 @@ fn of_file(file: &str, text: &str, starts: &[usize]) -> Vec<Comment> {
     let lines: Vec<&str> = text.lines().collect();
     let mut comments = Vec::new();
     for (at, line) in lines.iter().enumerate() {
-        let Some((before, list)) = line.split_once('#').filter(|(_, rest)| rest.trim_start().starts_with(COMMENT)) else {
+        let Some((before, list)) = line.split_once('#').filter(|(_, rest)| rest.trim_start().starts_with(COMMENT))
+        else {
             continue;
         };
         let list = list.trim_start().strip_prefix(COMMENT).unwrap_or("");

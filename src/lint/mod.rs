@@ -130,11 +130,7 @@ pub fn run(input: &Input<'_>) -> Vec<Finding> {
     for lint in LINTS {
         let found = (lint.find)(&world).into_iter();
         let kept = found.filter(|found| !ignored.ignores(lint.name, found));
-        findings.extend(kept.map(|found| Finding {
-            lint: lint.name,
-            severity: lint.severity,
-            problem: found.problem,
-        }));
+        findings.extend(kept.map(|found| Finding { lint: lint.name, severity: lint.severity, problem: found.problem }));
     }
     let place = |finding: &Finding| (finding.problem.file.clone(), finding.problem.place);
     findings.sort_by(|a, b| place(a).cmp(&place(b)).then(a.severity.cmp(&b.severity)));

@@ -38,7 +38,8 @@ impl World<'_> {
 
     /// Whether every alert of the rule satisfies it.
     fn must_match(&self, rule: &Rule<'_>, matcher: &Matcher) -> bool {
-        let decided = ["alertname", "severity"].contains(&matcher.name()) || rule.static_label(matcher.name()).is_some();
+        let decided =
+            ["alertname", "severity"].contains(&matcher.name()) || rule.static_label(matcher.name()).is_some();
         decided && self.may_match(rule, matcher)
     }
 

@@ -42,7 +42,7 @@ pub use metrics::DEFINITIONS;
 pub use outbox::Outbox;
 pub use reason::Reason;
 pub use route::Plan;
-pub use service::{Notify, Prepared, SilenceError};
+pub use service::{Notify, Prepared, Reached, SilenceError};
 pub use settings::{InhibitRule, Receiver, Route, Settings, TimeInterval};
 pub use silence::{Draft, Planned, Refusal, Silence, SilenceState, Silences, Turn};
 pub use stages::Muted;

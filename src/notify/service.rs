@@ -20,7 +20,7 @@ use crate::store::{Store, StoreError, Table};
 use super::alerts::Received;
 use super::dispatcher::{Counts, Dispatcher, Restored};
 use super::metrics::Metrics;
-use super::notifiers::KINDS;
+use super::notifiers::{Failure, KINDS};
 use super::outbox::{Notifiers, Outbox, Wired};
 use super::route::Plan;
 use super::settings::Settings;
@@ -83,6 +83,24 @@ impl Prepared {
         }
         let plan = Plan::new(settings, external_url, Arc::clone(&runbooks));
         Ok(Self { plan, notifiers: Notifiers { all, runbooks } })
+    }
+}
+
+/// What came of dialling one notifier: whose it is, its label, and why it cannot be reached; `None` where that
+/// cannot be known without sending.
+pub type Reached = (String, String, Option<Result<(), Failure>>);
+
+impl Prepared {
+    /// Dials every notifier, all at once, and tells none of them anything.
+    pub async fn reach(&self) -> Vec<Reached> {
+        let all = self.notifiers.all.iter().map(|((receiver, label), wired)| async move {
+            let answer = match wired.notifier.reach() {
+                Some(answer) => Some(answer.await),
+                None => None,
+            };
+            (receiver.clone(), label.clone(), answer)
+        });
+        futures_util::future::join_all(all).await
     }
 }
 

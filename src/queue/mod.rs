@@ -9,6 +9,7 @@ mod batch;
 mod collectors;
 mod database;
 mod error;
+mod inspect;
 mod lane;
 mod layout;
 mod metrics;
@@ -20,6 +21,7 @@ mod synthetic;
 
 pub use database::Database;
 pub use error::DatabaseError;
+pub use inspect::Inspection;
 pub use metrics::DEFINITIONS;
 pub use reader::{Reader, tasks};
 pub use row::QueueRow;

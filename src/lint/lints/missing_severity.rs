@@ -9,7 +9,10 @@ pub(in crate::lint) fn find(world: &World<'_>) -> Vec<Found> {
         .filter(|(_, rule)| !rule.labels.contains_key("severity"))
         .map(|(number, rule)| {
             let problem = world.in_rule(rule, "", format!("{} has no label \"severity\"", rule.name));
-            Found::of_rule(problem.hint("critical, warning or info, for the alert itself or in the group's labels"), number)
+            Found::of_rule(
+                problem.hint("critical, warning or info, for the alert itself or in the group's labels"),
+                number,
+            )
         })
         .collect()
 }

@@ -53,7 +53,10 @@ fn impossible(world: &World<'_>, name: &str, matcher: &Matcher, in_a_rule: bool)
     if !labels.contains(label) {
         let known = labels.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
         let known = if known.is_empty() { "none".to_owned() } else { known };
-        return Some((format!("{name} has no label {label:?}, so {matcher} matches nothing"), format!("known labels: {known}")));
+        return Some((
+            format!("{name} has no label {label:?}, so {matcher} matches nothing"),
+            format!("known labels: {known}"),
+        ));
     }
     let values = metric.values(label)?;
     if values.iter().any(|value| matcher.matches(value)) {

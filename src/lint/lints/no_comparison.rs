@@ -1,14 +1,14 @@
 //! Alerts that fire for any value, as long as there is a series.
 
 use crate::lint::Found;
-use crate::lint::world::{Asker, World};
+use crate::lint::world::{Asker, Rule, World};
 use crate::promql::ast::{Kind, Node};
 
 pub(in crate::lint) fn find(world: &World<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for site in &world.sites {
         let Asker::Rule(number) = site.asker else { continue };
-        if !world.rules.get(number).is_some_and(super::super::world::Rule::is_alert) || judges(site.expr.root()) {
+        if !world.rules.get(number).is_some_and(Rule::is_alert) || judges(site.expr.root()) {
             continue;
         }
         let problem = world.in_expression(site, 0, "compares nothing, so it fires whatever the value is");

@@ -1,10 +1,10 @@
 //! No route at all.
 
 use crate::lint::Found;
-use crate::lint::world::World;
+use crate::lint::world::{Rule, World};
 
 pub(in crate::lint) fn find(world: &World<'_>) -> Vec<Found> {
-    if world.input.route.is_some() || !world.rules.iter().any(super::super::world::Rule::is_alert) {
+    if world.input.route.is_some() || !world.rules.iter().any(Rule::is_alert) {
         return Vec::new();
     }
     let problem = world.in_config("", "there is no route, so nobody is told about any alert");

@@ -24,7 +24,10 @@ pub(in crate::lint) fn find(world: &World<'_>) -> Vec<Found> {
             receivers.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
         );
         let problem = world.in_rule(rule, "labels.severity", message);
-        found.push(Found::of_rule(problem.hint("add a route with this severity, or a notifier to the receiver"), number));
+        found.push(Found::of_rule(
+            problem.hint("add a route with this severity, or a notifier to the receiver"),
+            number,
+        ));
     }
     found
 }

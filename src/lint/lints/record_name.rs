@@ -11,7 +11,8 @@ pub(in crate::lint) fn find(world: &World<'_>) -> Vec<Found> {
         .filter(|(_, rule)| taken(rule.name))
         .map(|(number, rule)| {
             let message = format!("memsentry exposes a metric of the name {:?} itself", rule.name);
-            let hint = format!("by convention a recorded name says level, metric and operation: target:{}:sum", rule.name);
+            let hint =
+                format!("by convention a recorded name says level, metric and operation: target:{}:sum", rule.name);
             Found::of_rule(world.in_rule(rule, "record", message).hint(hint), number)
         })
         .collect()

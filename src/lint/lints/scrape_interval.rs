@@ -12,5 +12,7 @@ pub(in crate::lint) fn find(world: &World<'_>) -> Vec<Found> {
         return Vec::new();
     }
     let message = format!("{interval} is not shorter than the look-back of {LOOK_BACK}, so series come and go");
-    vec![Found::new(world.in_config("scrape.interval", message).hint("rules see a series for 5m after its last sample"))]
+    vec![Found::new(
+        world.in_config("scrape.interval", message).hint("rules see a series for 5m after its last sample"),
+    )]
 }

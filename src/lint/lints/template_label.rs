@@ -17,7 +17,8 @@ pub(in crate::lint) fn find(world: &World<'_>) -> Vec<Found> {
         let Asker::Rule(number) = site.asker else { continue };
         let Some(rule) = world.rules.get(number).filter(|rule| rule.is_alert()) else { continue };
         let Some(labels) = output_labels::of(site.expr.root(), &world.known) else { continue };
-        let texts = rule.annotations().map(|text| ("annotations", text)).chain(rule.labels.iter().map(|text| ("labels", text)));
+        let texts =
+            rule.annotations().map(|text| ("annotations", text)).chain(rule.labels.iter().map(|text| ("labels", text)));
         for (section, (name, text)) in texts {
             for used in pattern.captures_iter(text) {
                 let label = used.get(1).map_or("", |label| label.as_str());
@@ -27,7 +28,8 @@ pub(in crate::lint) fn find(world: &World<'_>) -> Vec<Found> {
                 let own: Vec<&str> =
                     labels.iter().map(String::as_str).filter(|label| !ADDED_BY_SCRAPE.contains(label)).collect();
                 let listed = if own.is_empty() { "none".to_owned() } else { own.join(", ") };
-                let message = format!("the answer of the expression has no label {label:?}, so nothing is shown for it");
+                let message =
+                    format!("the answer of the expression has no label {label:?}, so nothing is shown for it");
                 let problem = world.in_rule(rule, &format!("{section}.{name}"), message);
                 let problem = problem.note(format!("labels of the answer: {listed}")).suggest(label, own);
                 found.push(Found::of_rule(problem, number));

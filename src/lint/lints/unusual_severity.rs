@@ -7,10 +7,11 @@ use crate::lint::world::World;
 const USUAL: [&str; 8] = ["critical", "warning", "info", "none", "error", "page", "ticket", "emergency"];
 
 pub(in crate::lint) fn find(world: &World<'_>) -> Vec<Found> {
+    let routes = world.routes();
     let mut found = Vec::new();
     for (number, rule) in world.rules.iter().enumerate().filter(|(_, rule)| rule.is_alert()) {
         let Some(severity) = rule.static_label("severity") else { continue };
-        let named = world.routes().iter().flat_map(|route| &route.matchers);
+        let named = routes.iter().flat_map(|route| &route.matchers);
         let mut named = named.filter(|matcher| matcher.name() == "severity" && !matcher.matches(""));
         if !USUAL.contains(&severity) && !named.any(|matcher| matcher.matches(severity)) {
             let message = format!("{severity:?} is no usual severity, and no route names it");
