@@ -21,6 +21,8 @@ mod expressions;
 mod from_probe_to_page;
 /// Samples survive `kill -9`.
 mod history;
+/// Lints find mistakes, and only mistakes.
+mod lints;
 /// Prometheus, promtool and Alertmanager work with memsentry.
 mod peers;
 /// A throwaway Postgres cluster with the service's tables, for the suites that need one.

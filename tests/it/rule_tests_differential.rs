@@ -119,6 +119,8 @@ fn changed(file: &Value, random: &mut StdRng) -> Option<(Value, Change, String)>
             *time = format!("{}s", steps * 45).into();
             Change::Unknown
         }
+        // A long gap ends at the edge of the look-back, where the versions differ.
+        ("values", Value::String(values)) if values.contains("_x") => return None,
         ("values", Value::String(values)) => {
             *values = format!("{} {values}", ["_", "stale", "0", "1", "_x3"].choose(random)?);
             Change::Unknown
@@ -176,7 +178,8 @@ fn expectations(value: &Value, at: String, found: &mut Vec<String>) {
 fn readable_anywhere(file: &Path) -> Option<Value> {
     let mut value: Value = serde_yaml::from_str(&std::fs::read_to_string(file).ok()?).ok()?;
     for name in value.get_mut("rule_files").and_then(Value::as_array_mut).into_iter().flatten() {
-        *name = file.parent()?.join(name.as_str()?).display().to_string().into();
+        // promtool takes an absolute path as it is, with all its detours.
+        *name = file.parent()?.join(name.as_str()?).display().to_string().replace("/./", "/").into();
     }
     Some(value)
 }
