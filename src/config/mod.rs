@@ -16,7 +16,7 @@ use crate::model::{Problem, Secret};
 use crate::yaml::{Decoded, Document};
 pub use named::{Named, named_files};
 
-use crate::{memory_api, notify, probes, queue, rules, runbooks, scrape, store, tsdb, web};
+use crate::{evidence, heartbeat, memory_api, notify, probes, queue, rules, runbooks, scrape, store, tsdb, web};
 
 /// A whole configuration file.
 #[derive(Debug, Clone, Deserialize)]
@@ -45,18 +45,30 @@ pub struct Config {
     /// The runbooks.
     #[serde(default)]
     pub runbooks: runbooks::Settings,
+    /// The diagnostics that runbooks carry.
+    #[serde(default)]
+    pub diagnostics: evidence::Settings,
     /// Pages, metrics and API.
     #[serde(default)]
     pub web: web::Settings,
     /// Memsentry's own log.
     #[serde(default)]
     pub log: Log,
+    /// A dead man's switch outside; without it nobody notices when memsentry itself stops.
+    #[serde(default)]
+    pub heartbeat: Option<heartbeat::Settings>,
     /// Who is told about which alerts; without it nobody is.
     #[serde(default)]
     pub route: Option<notify::Route>,
     /// The destinations that routes name.
     #[serde(default)]
     pub receivers: Vec<notify::Receiver>,
+    /// How long it is remembered what happened to alerts.
+    #[serde(default)]
+    pub history: notify::History,
+    /// How acknowledgements end.
+    #[serde(default)]
+    pub acknowledge: notify::Acknowledge,
     /// Which alerts keep others from being told.
     #[serde(default)]
     pub inhibit_rules: Vec<notify::InhibitRule>,
@@ -134,6 +146,8 @@ impl Config {
         notify::Settings {
             route: self.route.clone(),
             receivers: self.receivers.clone(),
+            history: self.history,
+            acknowledge: self.acknowledge,
             inhibit_rules: self.inhibit_rules.clone(),
             time_intervals: self.time_intervals.clone(),
             mute_time_intervals: self.mute_time_intervals.clone(),
@@ -154,6 +168,7 @@ impl Config {
                 *file = folder.join(&file);
             }
         }
+        self.heartbeat.iter_mut().for_each(|heartbeat| heartbeat.resolve_paths(folder));
         self.receivers.iter_mut().for_each(|receiver| receiver.resolve_paths(folder));
         if let Some(dir) = &mut self.runbooks.dir {
             *dir = folder.join(&dir);
@@ -181,6 +196,7 @@ impl Config {
             ("tsdb", self.tsdb.problems()),
             ("rules", self.rules.problems()),
             ("web", self.web.problems()),
+            ("heartbeat", self.heartbeat.iter().flat_map(heartbeat::Settings::problems).collect()),
             ("", self.notify().problems()),
         ];
         for (name, found) in sections {

@@ -113,7 +113,6 @@ pub const LINTS: &[Lint] = rows! {
     missing_runbook "missing-runbook" Warning "an alert without a runbook";
     orphan_runbook "orphan-runbook" Warning "a runbook in your directory without an alert";
     broken_link "broken-link" Error "a link or anchor of a runbook, or a runbook_url, that leads nowhere";
-    scrape_interval "scrape-interval" Warning "scrapes too far apart for the look-back of five minutes";
     no_route "no-route" Warning "no route, so nobody is told about any alert";
     nobody_told "nobody-told" Warning "a severity that no route takes to a receiver with a notifier";
     unused_route "unused-route" Warning "a route that no alert of the rules reaches";

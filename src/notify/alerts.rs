@@ -32,11 +32,13 @@ pub(super) struct Held {
     pub updated_at: Timestamp,
     /// Whether whoever reported it said itself until when it is valid.
     pub explicit_end: bool,
+    /// Whether it was over when history last heard of it; `None` if it never did.
+    pub noted: Option<bool>,
 }
 
 impl Held {
     fn new(alert: Alert, confirmed: bool, version: u64, at: Timestamp) -> Self {
-        Self { alert, confirmed, version, groups: 0, updated_at: at, explicit_end: false }
+        Self { alert, confirmed, version, groups: 0, updated_at: at, explicit_end: false, noted: None }
     }
 }
 
@@ -157,6 +159,12 @@ impl Alerts {
         }
     }
 
+    /// Notes that history hears of an alert as it stands. Answers whether that is news.
+    pub fn note(&mut self, id: Fingerprint, over: bool) -> bool {
+        let held = self.held.get_mut(&id).filter(|held| held.groups > 0 && held.noted != Some(over));
+        held.map(|held| held.noted = Some(over)).is_some()
+    }
+
     /// Forgets an alert that no group holds.
     pub fn forget_if_unused(&mut self, id: Fingerprint) {
         if self.held.get(&id).is_some_and(|held| held.groups == 0) {
@@ -171,7 +179,8 @@ impl Alerts {
         alert.valid_until = alert.valid_until.max(at + GRACE);
         let id = alert.fingerprint();
         self.versions += 1;
-        self.held.insert(id, Held::new(alert, false, self.versions, at));
+        let noted = Some(alert.ends_at.is_some());
+        self.held.insert(id, Held { noted, ..Held::new(alert, false, self.versions, at) });
         Some(id)
     }
 

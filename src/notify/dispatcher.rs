@@ -6,11 +6,14 @@
 //! [`Dispatcher::restore`]. Delivery is elsewhere (`outbox`).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration as StdDuration;
 
 use crate::model::{Alert, AlertStatus, Fingerprint, Timestamp};
-use crate::store::{Document, NotificationLogRow};
+use crate::store::{Document, HistoryEntry, NotificationLogRow};
 
+use super::acknowledge::Acknowledgements;
 use super::alerts::{Alerts, Merged, Received};
+use super::chronicle::Chronicle;
 use super::decide::Undecided;
 use super::dedup::Entry;
 use super::group::{Group, GroupId};
@@ -20,6 +23,10 @@ use super::silence::Silences;
 /// Prefixes of the keys under which alerts and groups are stored.
 const ALERT: &str = "alert/";
 const GROUP: &str = "group/";
+pub(super) const ACKNOWLEDGEMENT: &str = "acknowledgement/";
+
+/// Longest wait for every rule to be heard, once some were.
+const LONGEST_UNHEARD: StdDuration = StdDuration::from_secs(60);
 
 /// Decides who is told what, and when.
 #[derive(Debug)]
@@ -29,11 +36,15 @@ pub struct Dispatcher {
     pub(super) groups: BTreeMap<GroupId, Group>,
     pub(super) log: HashMap<String, Entry>,
     pub(super) undecided: Undecided,
+    pub(super) acknowledgements: Acknowledgements,
+    pub(super) chronicle: Chronicle,
     pub(super) dirty_groups: BTreeSet<GroupId>,
     pub(super) silences: Silences,
-    /// Restored, and the rules were not heard since: nothing is told yet, not even an end, because what else fires
+    /// Restored, and not every rule was heard since: nothing is told yet, not even an end, because what else fires
     /// is not known.
     pub(super) unheard: bool,
+    /// When the first of the rules were heard.
+    partly_heard_since: Option<Timestamp>,
     refused: u64,
 }
 
@@ -44,6 +55,8 @@ pub struct Changes {
     pub set: Vec<Document>,
     /// To be removed.
     pub remove: Vec<String>,
+    /// What happened.
+    pub history: Vec<HistoryEntry>,
 }
 
 /// What [`Dispatcher::restore`] found.
@@ -80,9 +93,12 @@ impl Dispatcher {
             groups: BTreeMap::new(),
             log: HashMap::new(),
             undecided: Undecided::default(),
+            acknowledgements: Acknowledgements::default(),
+            chronicle: Chronicle::default(),
             dirty_groups: BTreeSet::new(),
             silences: Silences::default(),
             unheard: false,
+            partly_heard_since: None,
             refused: 0,
         }
     }
@@ -120,14 +136,23 @@ impl Dispatcher {
         self.settle_restored(&alerts, at);
         self.follow_times(at);
         self.drop_empty();
+        self.restore_acknowledgements(documents, at);
         self.unheard = true;
         restored
     }
 
     /// Takes in one round of reports: alerts that fire, and alerts that are over. An empty round still says
-    /// that the rules are alive.
+    /// that the rules are alive. Every rule has spoken since the start: what inhibits is known.
     pub fn observe(&mut self, reports: &[Alert], at: Timestamp) {
         self.unheard = false;
+        self.observe_partly(reports, at);
+    }
+
+    /// Takes in a round of reports while some rules have not spoken since the start.
+    pub fn observe_partly(&mut self, reports: &[Alert], at: Timestamp) {
+        let since = *self.partly_heard_since.get_or_insert(at);
+        // One group of rules that never comes to its end must not keep all others from being told.
+        self.unheard = self.unheard && at.since(since) < LONGEST_UNHEARD;
         self.alerts.seen(at);
         for report in reports {
             self.take_in(report, at, |alerts| alerts.merge(report, at));
@@ -154,6 +179,9 @@ impl Dispatcher {
         // What is over stays where it is; what goes on is there already.
         if merged.changed && !(known && over) {
             self.place(merged.id, at);
+        }
+        self.note(merged.id, at);
+        if merged.changed && !(known && over) {
             self.alerts.forget_if_unused(merged.id);
         }
     }
@@ -220,17 +248,22 @@ impl Dispatcher {
             let body = self.groups.get(&id).and_then(|group| group.stored(&id));
             add(format!("{GROUP}{}\n{}", id.receiver, id.key), body);
         }
+        for id in self.acknowledgements.gone() {
+            add(format!("{ACKNOWLEDGEMENT}{id}"), None);
+        }
+        changes.history = self.chronicle.take();
         changes
     }
 
     /// Whether [`Dispatcher::changes`] has anything.
     #[must_use]
     pub fn has_changes(&self) -> bool {
-        self.alerts.has_changes() || !self.dirty_groups.is_empty()
+        self.alerts.has_changes() || !self.dirty_groups.is_empty() || !self.chronicle.is_empty()
     }
 
     /// Takes changes back that could not be stored; they come again, as they are then.
     pub fn not_saved(&mut self, changes: &Changes) {
+        self.chronicle.put_back(changes.history.clone());
         for key in changes.set.iter().map(|document| &document.key).chain(&changes.remove) {
             if let Some(id) = key.strip_prefix(ALERT).and_then(|hex| u64::from_str_radix(hex, 16).ok()) {
                 self.alerts.touch(Fingerprint(id));

@@ -5,16 +5,26 @@
 //! its edge: it keeps a decision and its deliveries in one transaction and hands them to the outbox, which
 //! delivers each at least once through a notifier, with a stable key.
 
+pub mod acknowledge;
 mod alerts;
+mod answers;
+mod chronicle;
 mod collapse;
+mod configuration;
+mod compose;
 mod decide;
 mod dedup;
 mod dispatcher;
+pub mod drill;
+mod escalate;
 pub mod evidence;
+pub mod explain;
 mod flush;
 mod group;
+pub mod history;
 mod inhibit;
 mod intervals;
+pub mod links;
 mod membership;
 pub mod message;
 mod metrics;
@@ -29,6 +39,7 @@ mod settings;
 mod silence;
 mod stages;
 mod testimony;
+mod turn;
 mod views;
 
 #[cfg(test)]
@@ -43,7 +54,7 @@ pub use outbox::Outbox;
 pub use reason::Reason;
 pub use route::Plan;
 pub use service::{Notify, Prepared, Reached, SilenceError};
-pub use settings::{InhibitRule, Receiver, Route, Settings, TimeInterval};
-pub use silence::{Draft, Planned, Refusal, Silence, SilenceState, Silences, Turn};
+pub use settings::{Acknowledge, History, InhibitRule, Receiver, Route, Settings, TimeInterval};
+pub use silence::{Draft, Planned, Refusal, Silence, SilenceState, Silences, Turn, matches_every_value};
 pub use stages::Muted;
 pub use views::{AlertView, GroupView};

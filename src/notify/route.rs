@@ -11,8 +11,8 @@ use crate::runbooks::Runbooks;
 use super::inhibit::Rule;
 use super::intervals::Intervals;
 use super::notifiers::KINDS;
-use super::settings::route::ALL_LABELS;
-use super::settings::{Receiver, Route, Settings};
+use super::settings::route::{ALL_LABELS, Escalate};
+use super::settings::{History, Receiver, Route, Settings};
 
 /// What to do with alerts. Never changes; a reload makes a new one.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +24,10 @@ pub struct Plan {
     pub(super) intervals: Intervals,
     /// Where the daemon is seen from outside, without a slash at the end; may be empty.
     pub(super) external_url: String,
+    /// How long acknowledgements last of who does not say; 0 for as long as the alert.
+    pub(super) expire_after: StdDuration,
+    /// How long history is kept.
+    pub(super) history: History,
     /// The runbooks that messages name.
     pub(super) runbooks: Arc<Runbooks>,
 }
@@ -45,6 +49,21 @@ pub(super) struct PlannedRoute {
     pub active_time_intervals: Vec<String>,
     /// Indices of the routes below it, in order.
     pub children: Vec<usize>,
+    /// Who else is to be told, after how long.
+    escalate: Vec<Escalate>,
+    /// The indices of the routes that do so.
+    pub escalations: Vec<usize>,
+    /// Set if it is such a route itself.
+    pub escalation: Option<Escalation>,
+}
+
+/// What makes a route tell only what nobody took care of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Escalation {
+    /// The index of the route that tells first.
+    pub of: usize,
+    /// How long after that.
+    pub after: StdDuration,
 }
 
 /// One receiver and its notifiers, in order.
@@ -100,6 +119,9 @@ fn above_root() -> PlannedRoute {
         mute_time_intervals: Vec::new(),
         active_time_intervals: Vec::new(),
         children: Vec::new(),
+        escalate: Vec::new(),
+        escalations: Vec::new(),
+        escalation: None,
     }
 }
 
@@ -120,6 +142,9 @@ impl PlannedRoute {
             mute_time_intervals: route.mute_time_intervals.clone(),
             active_time_intervals: route.active_time_intervals.clone(),
             children: Vec::new(),
+            escalate: route.escalate.clone().unwrap_or_else(|| above.escalate.clone()),
+            escalations: Vec::new(),
+            escalation: None,
         }
     }
 
@@ -150,6 +175,8 @@ impl Plan {
             receivers: settings.receivers.iter().map(planned).collect(),
             inhibit_rules: inhibit_rules.into(),
             intervals: Intervals(intervals.collect()),
+            expire_after: settings.acknowledge.expire_after.std(),
+            history: settings.history,
             external_url: external_url.trim_end_matches('/').to_owned(),
             runbooks,
         };
@@ -164,10 +191,37 @@ impl Plan {
         let planned = PlannedRoute::below(above, route);
         self.routes.push(planned.clone());
         let children: Vec<usize> = route.routes.iter().map(|child| self.add(&planned, child)).collect();
+        let escalations = self.add_escalations(index, &planned);
         if let Some(planned) = self.routes.get_mut(index) {
-            planned.children = children;
+            (planned.children, planned.escalations) = (children, escalations);
         }
         index
+    }
+
+    /// The routes beside a route that tell what nobody takes care of; each is a place of its own in the tree.
+    fn add_escalations(&mut self, of: usize, route: &PlannedRoute) -> Vec<usize> {
+        let steps = route.escalate.iter().filter(|step| step.receiver != route.receiver);
+        steps
+            .map(|step| {
+                self.routes.push(PlannedRoute {
+                    path: format!("{}/escalate[{}]", route.path, step.receiver),
+                    receiver: step.receiver.clone(),
+                    escalation: Some(Escalation { of, after: step.after.std() }),
+                    escalate: Vec::new(),
+                    ..route.clone()
+                });
+                self.routes.len() - 1
+            })
+            .collect()
+    }
+
+    /// The routes that take an alert with these labels, and those that tell it further.
+    pub(super) fn select_with_escalations(&self, labels: &Labels) -> Vec<usize> {
+        let mut taken = self.select(labels);
+        let further = taken.iter().filter_map(|index| self.routes.get(*index)).flat_map(|route| &route.escalations);
+        let further: Vec<usize> = further.copied().collect();
+        taken.extend(further);
+        taken
     }
 
     /// The routes that take an alert with these labels: the first child that matches, and the later ones it lets
@@ -195,11 +249,6 @@ impl Plan {
         true
     }
 
-    /// Every route, the root first.
-    pub(super) fn routes(&self) -> &[PlannedRoute] {
-        &self.routes
-    }
-
     pub(super) fn route(&self, index: usize) -> Option<&PlannedRoute> {
         self.routes.get(index)
     }
@@ -209,17 +258,13 @@ impl Plan {
         self.routes.iter().position(|route| route.path == path && route.receiver == receiver)
     }
 
+    /// The receivers' names, in the order of the configuration.
     pub(super) fn receiver_names(&self) -> Vec<String> {
         self.receivers.iter().map(|receiver| receiver.name.clone()).collect()
     }
 
     pub(super) fn receiver(&self, name: &str) -> Option<&PlannedReceiver> {
         self.receivers.iter().find(|receiver| receiver.name == name)
-    }
-
-    /// The notifiers of a receiver; none if there is no such receiver.
-    pub(super) fn notifiers(&self, receiver: &str) -> &[PlannedNotifier] {
-        self.receiver(receiver).map(|receiver| receiver.notifiers.as_slice()).unwrap_or_default()
     }
 }
 

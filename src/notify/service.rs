@@ -19,12 +19,15 @@ use crate::store::{Store, StoreError, Table};
 
 use super::alerts::Received;
 use super::dispatcher::{Counts, Dispatcher, Restored};
+use super::drill::{self, Drills};
 use super::metrics::Metrics;
 use super::notifiers::{Failure, KINDS};
 use super::outbox::{Notifiers, Outbox, Wired};
 use super::route::Plan;
 use super::settings::Settings;
+use super::turn::LastTurn;
 
+mod people;
 mod silences;
 
 pub use silences::SilenceError;
@@ -44,6 +47,8 @@ type Rounds = VecDeque<(Reports, Timestamp)>;
 /// Who reports.
 enum Reports {
     Rules(Vec<Alert>),
+    /// Not yet of all rules.
+    SomeRules(Vec<Alert>),
     Others(Vec<Received>),
 }
 
@@ -102,6 +107,14 @@ impl Prepared {
         });
         futures_util::future::join_all(all).await
     }
+
+    /// A drill of one of its receivers, without a daemon.
+    ///
+    /// # Errors
+    /// There is no such receiver.
+    pub fn drill(self, request: &drill::Request, at: Timestamp) -> Result<drill::Prepared, String> {
+        drill::prepare(&Dispatcher::new(self.plan), &self.notifiers, request, at)
+    }
 }
 
 /// Tells people about alerts. Clones share one dispatcher and one outbox; it outlives reloads.
@@ -111,6 +124,7 @@ pub struct Notify(Arc<Inner>);
 struct Inner {
     dispatcher: Arc<Mutex<Dispatcher>>,
     outbox: Outbox,
+    drills: Drills,
     store: Store,
     clock: Clock,
     metrics: Metrics,
@@ -119,7 +133,8 @@ struct Inner {
     early: Mutex<Option<Rounds>>,
     closing: AtomicBool,
     closed: Wake,
-    /// One change of a silence at a time: it is planned, stored, and applied.
+    turn: LastTurn,
+    /// One change of a silence or an acknowledgement at a time: it is planned, stored, and applied.
     changing: tokio::sync::Mutex<()>,
 }
 
@@ -128,6 +143,7 @@ impl Notify {
     #[must_use]
     pub fn new(prepared: Prepared, store: Store, clock: Clock, registry: &Registry) -> (Self, Vec<Task>) {
         let metrics = Metrics::new(registry);
+        let plan = prepared.plan.clone();
         let dispatcher = Arc::new(Mutex::new(Dispatcher::new(prepared.plan)));
         let known = Arc::clone(&dispatcher);
         let ended = Box::new(move |alert, at| lock(&known).ended(alert, at));
@@ -135,20 +151,35 @@ impl Notify {
         outbox.reconfigure(prepared.notifiers);
         let early = Mutex::new(Some(VecDeque::new()));
         let (wake, closing, closed) = (Wake::new(), AtomicBool::new(false), Wake::new());
+        let turn = LastTurn::default();
         let changing = tokio::sync::Mutex::default();
-        let inner = Inner { dispatcher, outbox, store, clock, metrics, wake, early, closing, closed, changing };
+        let (drills, perform) = Drills::new(store.clone(), clock.clone());
+        let inner =
+            Inner { dispatcher, outbox, drills, store, clock, metrics, wake, early, closing, closed, turn, changing };
         let notify = Self(Arc::new(inner));
+        notify.0.start_escalations(&plan);
         let inner = Arc::clone(&notify.0);
         let dispatch = Task::new("dispatcher", move || {
             let inner = Arc::clone(&inner);
             async move { inner.run().await }
         });
-        (notify, vec![dispatch, deliver])
+        let inner = Arc::clone(&notify.0);
+        let prune = Task::new("history", move || {
+            let inner = Arc::clone(&inner);
+            async move { inner.keep_history_short().await }
+        });
+        (notify, vec![dispatch, deliver, perform, prune])
     }
 
     /// Takes in one round of reports, also an empty one: it says that the rules are alive.
     pub fn observe(&self, alerts: &[Alert], at: Timestamp) {
         self.take_in(Reports::Rules(alerts.to_vec()), at);
+    }
+
+    /// Takes in a round of reports while some rules have not been evaluated since the start. Nothing is told before all
+    /// were: one of them may inhibit.
+    pub fn observe_partly(&self, alerts: &[Alert], at: Timestamp) {
+        self.take_in(Reports::SomeRules(alerts.to_vec()), at);
     }
 
     /// Takes in alerts that others than our rules report.
@@ -172,10 +203,16 @@ impl Notify {
         self.0.wake.notify_one();
     }
 
+    /// Whom to ask for evidence about each message, from now on; the first to be named stays.
+    pub fn call(&self, witness: super::evidence::Witness) {
+        self.0.outbox.call(witness);
+    }
+
     /// Goes over to new settings; groups, times and what was told stay.
     pub fn reload(&self, prepared: Prepared) {
         let now = self.0.clock.now();
         self.0.outbox.reconfigure(prepared.notifiers);
+        self.0.start_escalations(&prepared.plan);
         self.0.dispatcher().reconfigure(prepared.plan, now);
         self.0.wake.notify_one();
     }
@@ -191,6 +228,12 @@ impl Notify {
     pub fn alerts(&self) -> Vec<(Alert, Option<Timestamp>)> {
         let dispatcher = self.0.dispatcher();
         dispatcher.alerts(self.0.clock.now()).map(|(alert, ended)| (alert.clone(), ended)).collect()
+    }
+
+    /// When the dispatcher last came round.
+    #[must_use]
+    pub fn last_turn(&self) -> Option<Timestamp> {
+        self.0.turn.get()
     }
 
     /// What waits for delivery.
@@ -248,6 +291,7 @@ impl Inner {
             }
             self.turn_silences(now);
             self.show(now);
+            self.turn.note(now);
             let next = self.dispatcher().next_due().map_or(LONGEST_SLEEP, |due| due.since(now).min(LONGEST_SLEEP));
             tokio::select! {
                 () = self.wake.notified() => {}
@@ -273,6 +317,7 @@ impl Inner {
     fn take_in(&self, reports: &Reports, at: Timestamp) {
         match reports {
             Reports::Rules(alerts) => self.dispatcher().observe(alerts, at),
+            Reports::SomeRules(alerts) => self.dispatcher().observe_partly(alerts, at),
             Reports::Others(alerts) => self.dispatcher().receive(alerts, at),
         }
     }
@@ -288,20 +333,19 @@ impl Inner {
 
     async fn tidy(&self, now: Timestamp) -> Result<(), StoreError> {
         let in_use = self.dispatcher().log_in_use(TIDY_EVERY, now);
-        self.store.commit_notification(in_use, Vec::new()).await?;
+        self.store.commit_notification(in_use, Vec::new(), Vec::new()).await?;
         self.store.expire_notification_log(now).await
     }
 
     /// Stores what changed.
     async fn save(&self) {
         let changes = self.dispatcher().changes();
-        if changes.set.is_empty() && changes.remove.is_empty() {
-            return;
-        }
-        let (set, remove) = (changes.set.clone(), changes.remove.clone());
-        if self.store.put(Table::NotifyAlerts, set, remove).await.is_err() {
+        let (set, remove, history) = (changes.set.clone(), changes.remove.clone(), changes.history.clone());
+        if self.store.put_and_record(Table::NotifyAlerts, set, remove, history).await.is_err() {
             // The store has said so; it comes again with the next change or sleep.
             self.dispatcher().not_saved(&changes);
+        } else {
+            self.tell_of_escalations(&changes.history);
         }
     }
 
@@ -334,6 +378,7 @@ impl Inner {
             self.metrics.alerts.with_label_values(&[state]).set(count as f64);
         }
         self.show_silences(now);
+        self.show_acknowledgements(now);
     }
 }
 

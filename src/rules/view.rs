@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration as StdDuration;
 
 use crate::model::{Duration, Labels, Timestamp};
+use crate::promql::Unfiltered;
 
 use super::alerting::{Active, Phase};
 use super::group::Group;
 use super::rule::{Kind, Rule};
+use super::set::RuleSet;
 
 /// A group.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +28,16 @@ pub struct GroupView {
     pub last_evaluation: Option<Timestamp>,
     /// Its rules in their order.
     pub rules: Vec<RuleView>,
+}
+
+impl GroupView {
+    /// The alerts of its rules that are pending or fire.
+    pub fn alerts(&self) -> impl Iterator<Item = &AlertView> {
+        self.rules.iter().flat_map(|rule| match &rule.kind {
+            RuleKind::Alerting { alerts, .. } => alerts.as_slice(),
+            RuleKind::Recording => &[],
+        })
+    }
 }
 
 /// Whether a rule could be evaluated the last time.
@@ -132,7 +144,20 @@ pub struct AlertView {
     pub value: f64,
 }
 
+impl RuleSet {
+    /// What alerts of this name measure: every side of their rules' expressions, with what it is compared with.
+    #[must_use]
+    pub fn sides(&self, alert: &str) -> Vec<Unfiltered> {
+        let rules = self.groups().iter().flat_map(|group| &group.rules);
+        let rules = rules.filter(|rule| rule.alerting().is_some() && rule.name() == alert);
+        rules.flat_map(|rule| rule.expression.parsed.unfiltered()).collect()
+    }
+}
+
 pub(super) fn group(group: &Group) -> GroupView {
+    if let Some(before) = &group.away {
+        return GroupView::clone(before);
+    }
     GroupView {
         name: group.name.clone(),
         file: group.file.clone(),

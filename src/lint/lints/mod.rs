@@ -16,7 +16,6 @@ pub(super) mod quantile_without_le;
 pub(super) mod rate_of_gauge;
 pub(super) mod raw_counter;
 pub(super) mod record_name;
-pub(super) mod scrape_interval;
 pub(super) mod short_hold;
 pub(super) mod short_window;
 pub(super) mod template_label;

@@ -229,4 +229,6 @@ impl Email {
 }
 
 #[cfg(test)]
+mod looks;
+#[cfg(test)]
 mod tests;

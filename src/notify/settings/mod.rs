@@ -11,11 +11,13 @@ use super::notifiers::KINDS;
 
 pub mod inhibit;
 pub mod intervals;
+mod keeping;
 mod receiver;
 pub mod route;
 
 pub use inhibit::InhibitRule;
 pub use intervals::TimeInterval;
+pub use keeping::{Acknowledge, History};
 pub use receiver::Receiver;
 pub use route::Route;
 
@@ -29,6 +31,12 @@ pub struct Settings {
     /// The named destinations.
     #[serde(default)]
     pub receivers: Vec<Receiver>,
+    /// How long it is remembered what happened.
+    #[serde(default)]
+    pub history: History,
+    /// How acknowledgements end.
+    #[serde(default)]
+    pub acknowledge: Acknowledge,
     /// Which alerts keep others from being told.
     #[serde(default)]
     pub inhibit_rules: Vec<InhibitRule>,
@@ -45,6 +53,8 @@ impl Settings {
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
+        problems.extend(self.history.problems().into_iter().map(|problem| problem.below("history")));
+        problems.extend(self.acknowledge.problems().into_iter().map(|problem| problem.below("acknowledge")));
         if let Some(route) = &self.route {
             let known = route::Known { receivers: &self.receivers, intervals: &self.interval_names() };
             problems.extend(route.problems(&known).into_iter().map(|problem| problem.below("route")));
