@@ -18,7 +18,7 @@ use super::group::{Group, GroupId};
 use super::inhibit::Inhibitors;
 use super::message::{Notification, Told};
 use super::reason::Reason;
-use super::route::{Plan, PlannedNotifier};
+use super::route::PlannedNotifier;
 
 /// One group's worth of what is to be told: all of it goes into one transaction.
 #[derive(Debug, Clone)]

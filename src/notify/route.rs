@@ -263,6 +263,16 @@ impl Plan {
         self.receivers.iter().map(|receiver| receiver.name.clone()).collect()
     }
 
+    /// Every route, the root first.
+    pub(super) fn routes(&self) -> &[PlannedRoute] {
+        &self.routes
+    }
+
+    /// The notifiers of a receiver; none if there is no such receiver.
+    pub(super) fn notifiers(&self, receiver: &str) -> &[PlannedNotifier] {
+        self.receiver(receiver).map(|receiver| receiver.notifiers.as_slice()).unwrap_or_default()
+    }
+
     pub(super) fn receiver(&self, name: &str) -> Option<&PlannedReceiver> {
         self.receivers.iter().find(|receiver| receiver.name == name)
     }

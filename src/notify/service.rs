@@ -333,7 +333,7 @@ impl Inner {
 
     async fn tidy(&self, now: Timestamp) -> Result<(), StoreError> {
         let in_use = self.dispatcher().log_in_use(TIDY_EVERY, now);
-        self.store.commit_notification(in_use, Vec::new(), Vec::new()).await?;
+        self.store.commit_notification(in_use, Vec::new()).await?;
         self.store.expire_notification_log(now).await
     }
 
