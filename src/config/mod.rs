@@ -3,7 +3,9 @@
 //! [`load`] reads one YAML file, resolves secrets, and answers with the whole configuration or with every
 //! mistake and its place. A loaded configuration never changes; a reload loads another.
 
+mod budget;
 pub mod env;
+mod named;
 mod names;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +14,8 @@ use serde::Deserialize;
 
 use crate::model::{Problem, Secret};
 use crate::yaml::{Decoded, Document};
+pub use named::{Named, named_files};
+
 use crate::{evidence, heartbeat, memory_api, notify, probes, queue, rules, runbooks, scrape, store, tsdb, web};
 
 /// A whole configuration file.
@@ -178,6 +182,7 @@ impl Config {
     /// What is wrong beyond the form of each value.
     fn problems(&self) -> Vec<Problem> {
         let mut problems = names::problems(self);
+        problems.extend(budget::problems(self));
         for (index, target) in self.targets.iter().enumerate() {
             let at = format!("targets[{index}]");
             let service = target.service.problems().into_iter().map(|p| p.below("service"));

@@ -53,7 +53,7 @@ pub use metrics::DEFINITIONS;
 pub use outbox::Outbox;
 pub use reason::Reason;
 pub use route::Plan;
-pub use service::{Notify, Prepared, SilenceError};
+pub use service::{Notify, Prepared, Reached, SilenceError};
 pub use settings::{Acknowledge, History, InhibitRule, Receiver, Route, Settings, TimeInterval};
 pub use silence::{Draft, Planned, Refusal, Silence, SilenceState, Silences, Turn, matches_every_value};
 pub use stages::Muted;

@@ -48,6 +48,7 @@ pub(super) struct Round<'a> {
     pub(super) limit: usize,
     pub(super) tsdb: &'a Tsdb,
     pub(super) limits: &'a Limits,
+    pub(super) options: promql::Options,
     pub(super) world: World<'a>,
     pub(super) no_data: &'a Shared,
 }
@@ -128,7 +129,8 @@ impl Rule {
     }
 
     fn judge(&mut self, round: &Round<'_>, errors: &mut Vec<String>) -> Result<Vec<(Labels, f64)>, String> {
-        let answer = promql::instant(&self.expression.parsed, round.tsdb, round.read_at, round.limits);
+        let answer =
+            promql::instant_with(&self.expression.parsed, round.tsdb, round.read_at, round.limits, &round.options);
         let result = match answer.map_err(|error| error.to_string())?.value {
             Value::Vector(vector) => vector,
             Value::Scalar(value) => {

@@ -25,6 +25,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("evidence", &["memory_api", "probes", "queue", "tsdb", "promql", "runbooks", "notify", "template"]),
     ("heartbeat", &["notify"]),
     ("rule_tests", &["rules", "promql", "tsdb", "yaml"]),
+    ("lint", &["promql", "rules", "runbooks", "yaml"]),
     ("web", &["probes", "tsdb", "promql", "rules", "notify", "runbooks"]),
     (
         "config",
@@ -80,6 +81,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "promql",
             "rules",
             "rule_tests",
+            "lint",
             "runbooks",
             "notify",
             "evidence",

@@ -31,6 +31,8 @@ mod from_probe_to_page;
 mod heartbeat;
 /// Samples survive `kill -9`.
 mod history;
+/// Lints find mistakes, and only mistakes.
+mod lints;
 /// Prometheus, promtool and Alertmanager work with memsentry.
 mod peers;
 /// A throwaway Postgres cluster with the service's tables, for the suites that need one.
@@ -49,6 +51,8 @@ mod reference;
 mod reload;
 /// A clean restart is no news.
 mod restart;
+/// Unit tests of rules have the verdicts that Debian's promtool gives them.
+mod rule_tests_differential;
 /// Rules fire here when they fire in Prometheus.
 mod rules_differential;
 /// Alerts, runbooks and rule tests belong together.

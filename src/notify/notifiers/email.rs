@@ -91,6 +91,29 @@ fn trust(settings: &Settings, host: &str) -> Result<TlsParameters, Box<Problem>>
 }
 
 impl Notifier for Email {
+    /// Greets the server, logs in, and says NOOP.
+    fn reach(&self) -> Option<Answer<'_>> {
+        Some(Box::pin(async move {
+            let transport = self.transport();
+            let tested = self.in_time(transport.test_connection()).await;
+            let _ = self.in_time(transport.shutdown()).await;
+            match tested {
+                Some(Ok(true)) => Ok(()),
+                Some(Ok(false)) => Err(Failure::later(
+                    FailureReason::ServerError,
+                    "the server ended the conversation after the greeting",
+                )),
+                Some(Err(error)) => match self.failure(&error) {
+                    Answered::Refused(failure) | Answered::Failed(failure) => Err(failure),
+                },
+                None => {
+                    let message = format!("no answer from the mail server within {}", self.timeout);
+                    Err(Failure::later(FailureReason::Timeout, message))
+                }
+            }
+        }))
+    }
+
     fn for_people(&self) -> bool {
         true
     }

@@ -44,6 +44,12 @@ pub trait Notifier: Send + Sync {
     /// Makes one attempt; ends by itself within its time-out.
     fn deliver<'a>(&'a self, attempt: &'a Attempt<'a>) -> Answer<'a>;
 
+    /// Whether it can be reached and lets us in, without telling it anything; ends by itself within its time-out.
+    /// `None` where nobody knows without sending.
+    fn reach(&self) -> Option<Answer<'_>> {
+        None
+    }
+
     /// Whether people read it: they are told a backlog as one message. Programs tie messages together by their
     /// group's key, so they are told one for each group.
     fn for_people(&self) -> bool {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::super::notifiers::{email, webhook};
+use super::super::notifiers::{KINDS, email, webhook};
 
 /// A named destination.
 #[derive(Debug, Clone, Deserialize)]
@@ -21,6 +21,12 @@ pub struct Receiver {
 }
 
 impl Receiver {
+    /// Whether it tells anybody.
+    #[must_use]
+    pub fn has_notifier(&self) -> bool {
+        KINDS.iter().any(|kind| !kind.send_resolved(self).is_empty())
+    }
+
     /// Puts relative paths below `folder`, that of the configuration.
     pub fn resolve_paths(&mut self, folder: &Path) {
         let webhooks = self.webhook_configs.iter_mut().filter_map(|webhook| webhook.http_config.tls_config.as_mut());
