@@ -53,6 +53,9 @@ pub struct Config {
     /// The destinations that routes name.
     #[serde(default)]
     pub receivers: Vec<notify::Receiver>,
+    /// Whether receivers may run programs on this machine (`command_configs`); false unless set.
+    #[serde(default)]
+    pub allow_commands: bool,
 }
 
 /// One service to watch.
@@ -118,7 +121,11 @@ impl Config {
     /// Who is told, as one section.
     #[must_use]
     pub fn notify(&self) -> notify::Settings {
-        notify::Settings { route: self.route.clone(), receivers: self.receivers.clone() }
+        notify::Settings {
+            route: self.route.clone(),
+            receivers: self.receivers.clone(),
+            allow_commands: self.allow_commands,
+        }
     }
 
     /// Where a person finds this memsentry's pages: `web.external_url`, or else what it listens on.

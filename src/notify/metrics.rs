@@ -39,6 +39,20 @@ pub static CIRCUIT: Definition = Definition::gauge(
     &["receiver", "notifier"],
 );
 
+/// Refreshes.
+pub static REFRESHES: Definition = Definition::counter(
+    "memsentry_receiver_refreshes_total",
+    "Times that a receiver was told again what fires, beside the notifications; Alertmanagers want it.",
+    &["receiver", "notifier"],
+);
+
+/// Failed refreshes.
+pub static REFRESH_FAILURES: Definition = Definition::counter(
+    "memsentry_receiver_refresh_failures_total",
+    "Times that a receiver could not be told again what fires.",
+    &["receiver", "notifier"],
+);
+
 /// Time of one attempt.
 pub static DURATION: Definition = Definition::histogram(
     "memsentry_notification_duration_seconds",
@@ -66,8 +80,19 @@ pub static ALERTS: Definition = Definition::gauge(
 );
 
 /// Everything this module exposes.
-pub static DEFINITIONS: &[&Definition] =
-    &[&ATTEMPTS, &FAILURES, &DROPPED, &COLLAPSED, &CIRCUIT, &DURATION, &OUTBOX_ENTRIES, &OUTBOX_OLDEST, &ALERTS];
+pub static DEFINITIONS: &[&Definition] = &[
+    &ATTEMPTS,
+    &FAILURES,
+    &DROPPED,
+    &COLLAPSED,
+    &CIRCUIT,
+    &REFRESHES,
+    &REFRESH_FAILURES,
+    &DURATION,
+    &OUTBOX_ENTRIES,
+    &OUTBOX_OLDEST,
+    &ALERTS,
+];
 
 /// Handles on all of them.
 #[derive(Clone)]
@@ -77,6 +102,8 @@ pub(super) struct Metrics {
     pub dropped: Counter,
     pub collapsed: Counter,
     pub circuit: Gauge,
+    pub refreshes: Counter,
+    pub refresh_failures: Counter,
     pub duration: Histogram,
     pub entries: Gauge,
     pub oldest: Gauge,
@@ -91,6 +118,8 @@ impl Metrics {
             dropped: registry.counter(&DROPPED),
             collapsed: registry.counter(&COLLAPSED),
             circuit: registry.gauge(&CIRCUIT),
+            refreshes: registry.counter(&REFRESHES),
+            refresh_failures: registry.counter(&REFRESH_FAILURES),
             duration: registry.histogram(&DURATION),
             entries: registry.gauge(&OUTBOX_ENTRIES),
             oldest: registry.gauge(&OUTBOX_OLDEST),

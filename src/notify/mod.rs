@@ -11,6 +11,7 @@ mod decide;
 mod dedup;
 mod dispatcher;
 mod group;
+mod keep_alive;
 pub mod message;
 mod metrics;
 pub mod notifiers;

@@ -132,6 +132,20 @@ impl Outbox {
         self.0.wake.notify_one();
     }
 
+    /// The notifiers that want to hear again what fires, and how often.
+    pub(super) fn refreshed(&self) -> Vec<(Address, Arc<dyn Notifier>, StdDuration)> {
+        let notifiers = self.0.notifiers.load();
+        let wanting = notifiers.all.iter().filter_map(|(address, wired)| {
+            Some((address.clone(), Arc::clone(&wired.notifier), wired.notifier.refresh_every()?))
+        });
+        wanting.collect()
+    }
+
+    /// Whether there is such a notifier.
+    pub(super) fn knows(&self, address: &Address) -> bool {
+        self.0.notifiers.load().all.contains_key(address)
+    }
+
     /// How many messages wait.
     #[must_use]
     pub fn waiting(&self) -> usize {

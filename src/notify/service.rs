@@ -18,6 +18,7 @@ use crate::runbooks::Runbooks;
 use crate::store::{Store, StoreError, Table};
 
 use super::dispatcher::{Counts, Dispatcher, Restored};
+use super::keep_alive::KeepAlive;
 use super::metrics::Metrics;
 use super::notifiers::KINDS;
 use super::outbox::{Notifiers, Outbox, Wired};
@@ -110,7 +111,18 @@ impl Notify {
             let inner = Arc::clone(&inner);
             async move { inner.run().await }
         });
-        (notify, vec![dispatch, deliver])
+        let firing = Arc::clone(&notify.0);
+        let keep_alive = Arc::new(KeepAlive {
+            outbox: notify.0.outbox.clone(),
+            firing: Box::new(move |(receiver, notifier), at| firing.dispatcher().told_firing(receiver, notifier, at)),
+            clock: notify.0.clock.clone(),
+            metrics: notify.0.metrics.clone(),
+        });
+        let refresh = Task::new("keep_alive", move || {
+            let keep_alive = Arc::clone(&keep_alive);
+            async move { keep_alive.run().await }
+        });
+        (notify, vec![dispatch, deliver, refresh])
     }
 
     /// Takes in one round of reports, also an empty one: it says that the rules are alive.

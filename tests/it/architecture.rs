@@ -21,7 +21,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("promql", &["tsdb"]),
     ("rules", &["promql", "tsdb", "store", "yaml", "template"]),
     ("runbooks", &[]),
-    ("notify", &["store", "runbooks"]),
+    ("notify", &["store", "runbooks", "template"]),
     ("rule_tests", &["rules", "promql", "tsdb", "yaml"]),
     ("web", &["probes", "tsdb", "promql", "rules", "notify", "runbooks"]),
     (

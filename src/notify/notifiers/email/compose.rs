@@ -12,19 +12,22 @@ use lettre::message::{MultiPart, SinglePart};
 use super::super::super::reason::Reason;
 use super::super::Attempt;
 use super::super::story::Story;
+use super::super::text::{Words, cut};
 use super::{Email, html, text};
 
 /// The whole message.
 pub(super) fn message(email: &Email, attempt: &Attempt<'_>) -> Result<Message, String> {
     let notification = attempt.notification;
     let story = Story::new(notification, attempt.runbooks);
+    let words = Words::new(attempt, 0);
+    let subject = words.or(email.subject.as_ref(), "headers.Subject", || story.subject());
     let domain = email.from.email.domain();
     let thread = format!("<{}@{domain}>", notification.thread);
     let millis = u64::try_from(notification.decided_at.millis()).unwrap_or(0);
     let mut builder = Message::builder()
         .from(email.from.clone())
         .date(UNIX_EPOCH + StdDuration::from_millis(millis))
-        .subject(story.subject());
+        .subject(one_line(&subject));
     for recipient in &email.to {
         builder = builder.to(recipient.clone());
     }
@@ -39,12 +42,21 @@ pub(super) fn message(email: &Email, attempt: &Attempt<'_>) -> Result<Message, S
     builder = builder.raw_header(header("Auto-Submitted", "auto-generated")?);
     builder = builder.raw_header(header("X-Memsentry-Key", attempt.key)?);
     for (name, value) in &email.headers {
-        builder = builder.raw_header(header(name, value)?);
+        let value = words.or(Some(value), &format!("headers.{name}"), String::new);
+        builder = builder.raw_header(header(name, &one_line(&value))?);
     }
-    let bodies = MultiPart::alternative()
-        .singlepart(SinglePart::plain(text::render(&story)))
-        .singlepart(SinglePart::html(html::render(&story)));
+    let html = words.or(email.html.as_ref(), "html", || html::render(&story));
+    let mut plain = words.or(email.text.as_ref(), "text", || text::render(&story));
+    if let Some(troubles) = words.troubles() {
+        plain = format!("{}\n\n{troubles}\n", plain.trim_end());
+    }
+    let bodies = MultiPart::alternative().singlepart(SinglePart::plain(plain)).singlepart(SinglePart::html(html));
     builder.multipart(bodies).map_err(|error| error.to_string())
+}
+
+/// A header's value has no line ends and an end.
+fn one_line(text: &str) -> String {
+    cut(&text.split_whitespace().collect::<Vec<_>>().join(" "), 200)
 }
 
 fn header(name: &str, value: &str) -> Result<HeaderValue, String> {
