@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::app::Plan;
 use crate::metrics::Registry;
-use crate::model::{Clock, Problem};
+use crate::model::Clock;
 
 use super::{Exit, Subcommand, output, with};
 
@@ -33,7 +33,7 @@ fn run(arguments: Arguments) -> Exit {
         Err(problems) => (problems, String::new()),
     };
     if arguments.json {
-        let problems: Vec<_> = problems.iter().map(json).collect();
+        let problems: Vec<_> = problems.iter().map(output::json).collect();
         output::data(&serde_json::json!({"ok": problems.is_empty(), "problems": problems}).to_string());
     } else if problems.is_empty() {
         output::data(&fine);
@@ -70,16 +70,4 @@ fn describe(plan: &Plan) -> String {
 
 fn alerting(rule: &crate::rules::RuleView) -> bool {
     matches!(rule.kind, crate::rules::RuleKind::Alerting { .. })
-}
-
-fn json(problem: &Problem) -> serde_json::Value {
-    serde_json::json!({
-        "file": problem.file,
-        "line": problem.place.map(|place| place.line),
-        "column": problem.place.map(|place| place.column),
-        "path": problem.path,
-        "message": problem.message,
-        "notes": problem.notes,
-        "hint": problem.hint,
-    })
 }

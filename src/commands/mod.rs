@@ -9,7 +9,10 @@ mod logging;
 mod metrics;
 mod output;
 mod probe;
+#[allow(dead_code)] // Its first commands come with the next commits.
+mod remote;
 mod run;
+mod test_rules;
 
 use clap::ArgMatches;
 
@@ -48,7 +51,8 @@ pub struct Subcommand {
 }
 
 /// Every subcommand, in the order of the help.
-pub const ALL: &[Subcommand] = &[run::COMMAND, check::COMMAND, probe::COMMAND, demo::COMMAND, metrics::COMMAND];
+pub const ALL: &[Subcommand] =
+    &[run::COMMAND, check::COMMAND, test_rules::COMMAND, probe::COMMAND, demo::COMMAND, metrics::COMMAND];
 
 /// The whole command line.
 #[must_use]

@@ -26,6 +26,19 @@ pub(super) fn problems(problems: &[Problem]) {
     }
 }
 
+/// One problem for a program.
+pub(super) fn json(problem: &Problem) -> serde_json::Value {
+    serde_json::json!({
+        "file": problem.file,
+        "line": problem.place.map(|place| place.line),
+        "column": problem.place.map(|place| place.column),
+        "path": problem.path,
+        "message": problem.message,
+        "notes": problem.notes,
+        "hint": problem.hint,
+    })
+}
+
 /// One problem with the line it is about, a caret under it, what was allowed and what to do.
 pub(super) fn excerpt(problem: &Problem, text: &str) -> String {
     let Some(place) = problem.place else { return format!("error: {problem}") };

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::model::Problem;
+use crate::model::{Problem, Secret};
 use crate::yaml::{Decoded, Document};
 use crate::{memory_api, notify, probes, queue, rules, runbooks, scrape, store, tsdb, web};
 
@@ -194,15 +194,37 @@ pub struct Loaded {
 /// Every mistake, with file, line and column; or that the file cannot be read.
 pub fn load(path: &Path) -> Result<Loaded, Vec<Problem>> {
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        let mut problem = Problem::at("", format!("cannot be read: {error}"));
-        problem = problem.hint("name the configuration with --config, or start from memsentry.example.yaml");
-        problem.file.clone_from(&name);
-        vec![problem]
-    })?;
+    let text = read(path, &name)?;
     let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
     let (config, document) = parse(&name, &text, &folder)?;
     Ok(Loaded { config, folder, document })
+}
+
+/// The section `web` of the file at `path` alone, for who only wants to reach the daemon: the rest may be wrong, and
+/// secrets are not read.
+///
+/// # Errors
+/// The file cannot be read, or that section is wrong.
+pub fn web_section(path: &Path) -> Result<web::Settings, Vec<Problem>> {
+    #[derive(Deserialize)]
+    struct Part {
+        #[serde(default)]
+        web: web::Settings,
+    }
+    let name = path.display().to_string();
+    let document = Document::parse(&name, read(path, &name)?)?;
+    let part: Part = document.decode_with(&|_| Ok(Secret::new(String::new())))?;
+    let problems = part.web.problems().into_iter().map(|problem| problem.below("web")).collect::<Vec<_>>();
+    if problems.is_empty() { Ok(part.web) } else { Err(document.placed(problems)) }
+}
+
+fn read(path: &Path, name: &str) -> Result<String, Vec<Problem>> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let mut problem = Problem::at("", format!("cannot be read: {error}"));
+        problem = problem.hint("name the configuration with --config, or start from memsentry.example.yaml");
+        problem.file = name.to_owned();
+        vec![problem]
+    })
 }
 
 /// Reads a configuration from `text`; `name` is the file's name for messages, `folder` the place to which

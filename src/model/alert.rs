@@ -24,6 +24,11 @@ pub struct Alert {
     pub generator_url: String,
     /// The rule's value at the last evaluation that saw it.
     pub value: f64,
+    /// What was compared, at the time at which the alert was over: the rule's value without the comparison that
+    /// filters it. `None` while it fires, and where it cannot be known: the series is gone, the rule is, or the
+    /// rule does not compare in a way that leaves the value in sight.
+    #[serde(default)]
+    pub resolved_value: Option<f64>,
 }
 
 /// Whether an alert is on or over.

@@ -82,6 +82,12 @@ impl Matcher {
         &self.value
     }
 
+    /// Whether it compares with a regular expression.
+    #[must_use]
+    pub fn is_regex(&self) -> bool {
+        self.regex.is_some()
+    }
+
     /// Whether a label with this value satisfies the matcher; pass `""` for a missing label.
     #[must_use]
     pub fn matches(&self, value: &str) -> bool {
@@ -99,10 +105,22 @@ impl Matcher {
     }
 }
 
+/// As Alertmanager writes it, `name="value"`; [`super::parse_matchers`] reads it.
 impl fmt::Display for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}{:?}", self.name, self.op, self.value)
+        // A name that is more than a word stands in quotes too.
+        let plain = self.name.chars().all(|c| c.is_alphanumeric() || "_:.-/".contains(c));
+        if plain {
+            f.write_str(&self.name)?
+        } else {
+            write!(f, "\"{}\"", escaped(&self.name))?
+        }
+        write!(f, "{}\"{}\"", self.op, escaped(&self.value))
     }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('\n', "\\n").replace('"', "\\\"")
 }
 
 #[cfg(test)]

@@ -28,6 +28,25 @@ pub(super) struct Held {
     pub version: u64,
     /// How many groups hold it.
     pub groups: usize,
+    /// When it was last reported.
+    pub updated_at: Timestamp,
+    /// Whether whoever reported it said itself until when it is valid.
+    pub explicit_end: bool,
+}
+
+impl Held {
+    fn new(alert: Alert, confirmed: bool, version: u64, at: Timestamp) -> Self {
+        Self { alert, confirmed, version, groups: 0, updated_at: at, explicit_end: false }
+    }
+}
+
+/// An alert that somebody else than our rules reports.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Received {
+    /// The alert.
+    pub alert: Alert,
+    /// Whether its end was named, and does not only follow from a time-out.
+    pub explicit_end: bool,
 }
 
 /// What is stored of an alert.
@@ -81,17 +100,33 @@ impl Alerts {
                 let changed = (merged.starts_at, merged.ends_at) != (held.alert.starts_at, held.alert.ends_at);
                 held.alert = merged;
                 held.confirmed = true;
+                held.updated_at = at;
+                held.explicit_end = false;
                 if changed {
                     held.version = versions;
                     self.dirty.insert(id);
                 }
             }
             None => {
-                self.held.insert(id, Held { alert: new.clone(), confirmed: true, version: versions, groups: 0 });
+                self.held.insert(id, Held::new(new.clone(), true, versions, at));
                 self.dirty.insert(id);
             }
         }
         self.versions = versions;
+        id
+    }
+
+    /// Takes in a report of somebody who is not our rules. An end that its reporter named holds against an earlier one
+    /// that only follows from a time-out.
+    pub fn merge_external(&mut self, report: &Received, at: Timestamp) -> Fingerprint {
+        let mut alert = report.alert.clone();
+        let named = self.held.get(&alert.fingerprint()).filter(|held| held.explicit_end && alert.ends_at.is_none());
+        let later = named.map(|held| held.alert.valid_until).filter(|end| *end > alert.valid_until);
+        alert.valid_until = later.unwrap_or(alert.valid_until);
+        let id = self.merge(&alert, at);
+        if let Some(held) = self.held.get_mut(&id) {
+            held.explicit_end = report.explicit_end || later.is_some();
+        }
         id
     }
 
@@ -124,7 +159,7 @@ impl Alerts {
         alert.valid_until = alert.valid_until.max(at + GRACE);
         let id = alert.fingerprint();
         self.versions += 1;
-        self.held.insert(id, Held { alert, confirmed: false, version: self.versions, groups: 0 });
+        self.held.insert(id, Held::new(alert, false, self.versions, at));
         Some(id)
     }
 
@@ -184,6 +219,7 @@ mod tests {
             valid_until: Timestamp::from_millis(starts + 60_000),
             generator_url: String::new(),
             value: f64::NAN,
+            resolved_value: None,
         }
     }
 
@@ -222,6 +258,16 @@ mod tests {
         assert_eq!(alerts.ended(alerts.get(id).expect("known"), late), None);
         alerts.seen(late);
         assert_eq!(alerts.ended(alerts.get(id).expect("known"), late).map(Timestamp::millis), Some(60_000));
+    }
+
+    #[test]
+    fn an_alert_of_a_file_that_knew_no_resolved_value_is_read() {
+        let mut alerts = Alerts::default();
+        alerts.merge(&Alert { value: 1.0, ..alert(0, None) }, Timestamp::from_millis(0));
+        let stored = alerts.changes().pop().and_then(|(_, body)| body).expect("stored");
+        let older = stored.replace(",\"resolved_value\":null", "");
+        assert_ne!(older, stored);
+        assert!(Alerts::default().restore(&older, Timestamp::from_millis(0)).is_some());
     }
 
     #[test]

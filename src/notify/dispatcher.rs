@@ -10,11 +10,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::model::{Alert, AlertStatus, Fingerprint, Timestamp};
 use crate::store::{Document, NotificationLogRow};
 
-use super::alerts::Alerts;
+use super::alerts::{Alerts, Received};
 use super::decide::Undecided;
 use super::dedup::Entry;
 use super::group::{Group, GroupId};
 use super::route::Plan;
+use super::silence::Silences;
 
 /// Prefixes of the keys under which alerts and groups are stored.
 const ALERT: &str = "alert/";
@@ -28,6 +29,7 @@ pub struct Dispatcher {
     pub(super) groups: BTreeMap<GroupId, Group>,
     pub(super) log: HashMap<String, Entry>,
     pub(super) undecided: Undecided,
+    pub(super) silences: Silences,
     dirty_groups: BTreeSet<GroupId>,
     /// Restored, and the rules were not heard since: nothing is told yet, not even an end, because what else fires
     /// is not known.
@@ -78,6 +80,7 @@ impl Dispatcher {
             groups: BTreeMap::new(),
             log: HashMap::new(),
             undecided: Undecided::default(),
+            silences: Silences::default(),
             dirty_groups: BTreeSet::new(),
             unheard: false,
             refused: 0,
@@ -129,23 +132,29 @@ impl Dispatcher {
         self.unheard = false;
         self.alerts.seen(at);
         for report in reports {
-            let id = report.fingerprint();
-            let known = self.alerts.get(id).is_some();
-            if !known && (self.alerts.is_full() || report.status(at) == AlertStatus::Resolved) {
-                let over = report.status(at) == AlertStatus::Resolved;
-                if over && self.was_told(report) {
-                    self.alerts.merge(report, at);
-                    self.place(id, at, true);
-                    self.alerts.forget_if_unused(id);
-                } else if !over {
-                    self.refused += 1;
-                }
-                continue;
-            }
-            self.alerts.merge(report, at);
-            self.place(id, at, false);
-            self.alerts.forget_if_unused(id);
+            self.take_in(report, at, |alerts| alerts.merge(report, at));
         }
+    }
+
+    /// Takes in alerts that others than our rules report. It says nothing about the rules.
+    pub fn receive(&mut self, reports: &[Received], at: Timestamp) {
+        for report in reports {
+            self.take_in(&report.alert, at, |alerts| alerts.merge_external(report, at));
+        }
+    }
+
+    fn take_in(&mut self, report: &Alert, at: Timestamp, merge: impl FnOnce(&mut Alerts) -> Fingerprint) {
+        let over = report.status(at) == AlertStatus::Resolved;
+        let known = self.alerts.get(report.fingerprint()).is_some();
+        // An end that somebody waits for to be told, of an alert that a crash made us forget.
+        let missed = !known && over && self.was_told(report);
+        if !known && !missed && (over || self.alerts.is_full()) {
+            self.refused += u64::from(!over);
+            return;
+        }
+        let id = merge(&mut self.alerts);
+        self.place(id, at, missed);
+        self.alerts.forget_if_unused(id);
     }
 
     /// Whether some receiver believes that an alert fires which we no longer know.

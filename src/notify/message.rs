@@ -73,6 +73,9 @@ pub struct Told {
     /// The rule's value when it was last seen firing. `None` stands for NaN and the infinities, which JSON
     /// does not know.
     pub value: Option<f64>,
+    /// The rule's value when the alert was over, as far as it is known; `None` while it fires.
+    #[serde(default)]
+    pub resolved_value: Option<f64>,
 }
 
 impl Told {
@@ -88,6 +91,7 @@ impl Told {
             generator_url: alert.generator_url.clone(),
             fingerprint: alert.fingerprint().to_string(),
             value: Some(alert.value).filter(|value| value.is_finite()),
+            resolved_value: alert.resolved_value.filter(|value| ended.is_some() && value.is_finite()),
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::metrics::{Counter, Definition, Gauge, Histogram, Registry, buckets};
 
 use super::notifiers::FailureReason;
+use super::silence::SilenceState;
 
 /// Attempts.
 pub static ATTEMPTS: Definition = Definition::counter(
@@ -79,6 +80,13 @@ pub static ALERTS: Definition = Definition::gauge(
     &["state"],
 );
 
+/// Silences by state.
+pub static SILENCES: Definition = Definition::gauge(
+    "memsentry_silences",
+    "Silences by state: active, pending (not begun), or expired (over, and kept for 120 hours).",
+    &["state"],
+);
+
 /// Everything this module exposes.
 pub static DEFINITIONS: &[&Definition] = &[
     &ATTEMPTS,
@@ -92,6 +100,7 @@ pub static DEFINITIONS: &[&Definition] = &[
     &OUTBOX_ENTRIES,
     &OUTBOX_OLDEST,
     &ALERTS,
+    &SILENCES,
 ];
 
 /// Handles on all of them.
@@ -108,6 +117,7 @@ pub(super) struct Metrics {
     pub entries: Gauge,
     pub oldest: Gauge,
     pub alerts: Gauge,
+    pub silences: Gauge,
 }
 
 impl Metrics {
@@ -124,9 +134,13 @@ impl Metrics {
             entries: registry.gauge(&OUTBOX_ENTRIES),
             oldest: registry.gauge(&OUTBOX_OLDEST),
             alerts: registry.gauge(&ALERTS),
+            silences: registry.gauge(&SILENCES),
         };
         metrics.entries.with_label_values::<&str>(&[]).set(0.0);
         metrics.oldest.with_label_values::<&str>(&[]).set(0.0);
+        for state in SilenceState::ALL {
+            metrics.silences.with_label_values(&[state.as_str()]).set(0.0);
+        }
         for state in ["firing", "resolved"] {
             metrics.alerts.with_label_values(&[state]).set(0.0);
         }

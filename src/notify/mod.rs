@@ -10,6 +10,7 @@ mod collapse;
 mod decide;
 mod dedup;
 mod dispatcher;
+pub mod evidence;
 mod group;
 mod keep_alive;
 pub mod message;
@@ -22,10 +23,14 @@ mod reason;
 mod route;
 mod service;
 mod settings;
+mod silence;
+mod testimony;
+mod views;
 
 #[cfg(test)]
 mod scenarios;
 
+pub use alerts::Received;
 pub use decide::Decision;
 pub use dispatcher::{Changes, Counts, Dispatcher, Restored};
 pub use message::Notification;
@@ -33,5 +38,7 @@ pub use metrics::DEFINITIONS;
 pub use outbox::Outbox;
 pub use reason::Reason;
 pub use route::Plan;
-pub use service::{Notify, Prepared};
+pub use service::{Notify, Prepared, SilenceError};
 pub use settings::{Receiver, Route, Settings};
+pub use silence::{Draft, Planned, Refusal, Silence, SilenceState, Silences, Turn};
+pub use views::{AlertView, GroupView};

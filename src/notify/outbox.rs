@@ -21,10 +21,12 @@ use crate::runbooks::Runbooks;
 use crate::store::{OutboxRow, Replacement, Store, StoreError};
 
 use super::collapse::{Waiting, collapse};
+use super::evidence::Witness;
 use super::message::{Notification, Told};
 use super::metrics::Metrics;
 use super::notifiers::{Attempt, Failure, FailureReason, Notifier};
 use super::queue::{Address, Queue, Settled};
+use super::testimony::Testimony;
 
 /// Longest sleep, so that the age of what waits stays true in the metric and the store is asked again.
 const LONGEST_SLEEP: StdDuration = StdDuration::from_secs(5);
@@ -59,6 +61,7 @@ pub struct Outbox(Arc<Inner>);
 struct Inner {
     queue: Mutex<Queue>,
     notifiers: ArcSwap<Notifiers>,
+    testimony: Testimony,
     /// Answers that the store could not take.
     unrecorded: Mutex<VecDeque<Answered>>,
     loaded: AtomicBool,
@@ -93,6 +96,7 @@ impl Outbox {
         let outbox = Self(Arc::new(Inner {
             queue: Mutex::default(),
             notifiers: ArcSwap::default(),
+            testimony: Testimony::default(),
             unrecorded: Mutex::default(),
             loaded: AtomicBool::new(false),
             closing: AtomicBool::new(false),
@@ -119,6 +123,11 @@ impl Outbox {
         }
         self.0.notifiers.store(Arc::new(notifiers));
         self.0.wake.notify_one();
+    }
+
+    /// Whom to ask for evidence about each message, from now on.
+    pub fn call(&self, witness: Witness) {
+        self.0.testimony.call(witness);
     }
 
     /// Adds messages that the store holds, or that it could not take, and wakes the worker.
@@ -248,6 +257,9 @@ impl Inner {
         let attempt = std::panic::AssertUnwindSafe(self.attempt(&row)).catch_unwind().await;
         let result = attempt.unwrap_or_else(|_| Err(Failure::never(FailureReason::Other, "the notifier panicked")));
         let answered = self.settle(row, result);
+        if let Answered::Finished { id, .. } = &answered {
+            self.testimony.forget(id);
+        }
         if self.hand_over(&answered).await.is_err() {
             // The store has said so itself, once; the answer is handed over again later.
             self.remember(answered);
@@ -311,9 +323,16 @@ impl Inner {
         let notification: Notification = serde_json::from_str(&row.body).map_err(|error| {
             Failure::never(FailureReason::Other, format!("the stored message is unreadable: {error}"))
         })?;
+        let notification = Arc::new(notification);
+        let evidence = self.testimony.about(&row.id, &notification, self.clock.now()).await;
         let watch = Stopwatch::start();
-        let attempt =
-            Attempt { key: &row.id, notification: &notification, runbooks: &notifiers.runbooks, at: self.clock.now() };
+        let attempt = Attempt {
+            key: &row.id,
+            notification: &notification,
+            evidence: &evidence,
+            runbooks: &notifiers.runbooks,
+            at: self.clock.now(),
+        };
         let result = tokio::time::timeout(LONGEST_ATTEMPT, notifier.deliver(&attempt)).await;
         let result = result.unwrap_or_else(|_| Err(Failure::later(FailureReason::Timeout, "the attempt never ended")));
         let kind = label.split('[').next().unwrap_or(label);

@@ -114,6 +114,10 @@ impl Plan {
         self.routes.iter().position(|route| route.path == path && route.receiver == receiver)
     }
 
+    pub(super) fn receiver_names(&self) -> Vec<String> {
+        self.receivers.iter().map(|receiver| receiver.name.clone()).collect()
+    }
+
     pub(super) fn receiver(&self, name: &str) -> Option<&PlannedReceiver> {
         self.receivers.iter().find(|receiver| receiver.name == name)
     }

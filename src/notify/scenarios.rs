@@ -85,6 +85,7 @@ fn alert(name: &str, starts: Timestamp, ends: Option<Timestamp>, at: Timestamp) 
         valid_until: at + VALID,
         generator_url: String::new(),
         value: 1.0,
+        resolved_value: None,
     }
 }
 

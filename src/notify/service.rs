@@ -17,6 +17,7 @@ use crate::model::{Alert, Clock, Problem, Timestamp};
 use crate::runbooks::Runbooks;
 use crate::store::{Store, StoreError, Table};
 
+use super::alerts::Received;
 use super::dispatcher::{Counts, Dispatcher, Restored};
 use super::keep_alive::KeepAlive;
 use super::metrics::Metrics;
@@ -24,6 +25,10 @@ use super::notifiers::KINDS;
 use super::outbox::{Notifiers, Outbox, Wired};
 use super::route::Plan;
 use super::settings::Settings;
+
+mod silences;
+
+pub use silences::SilenceError;
 
 /// Longest sleep, so that a clock that was set is noticed.
 const LONGEST_SLEEP: StdDuration = StdDuration::from_secs(5);
@@ -35,7 +40,13 @@ const MOST_EARLY: usize = 256;
 const MOST_AT_ONCE: usize = 500;
 
 /// Reports and when they came, in order.
-type Rounds = VecDeque<(Vec<Alert>, Timestamp)>;
+type Rounds = VecDeque<(Reports, Timestamp)>;
+
+/// Who reports.
+enum Reports {
+    Rules(Vec<Alert>),
+    Others(Vec<Received>),
+}
 
 /// Settings that were checked and whose files were read; nothing can fail any more when it is applied.
 pub struct Prepared {
@@ -91,6 +102,8 @@ struct Inner {
     early: Mutex<Option<Rounds>>,
     closing: AtomicBool,
     closed: Wake,
+    /// One change of a silence at a time: it is planned, stored, and applied.
+    changing: tokio::sync::Mutex<()>,
 }
 
 impl Notify {
@@ -105,7 +118,9 @@ impl Notify {
         outbox.reconfigure(prepared.notifiers);
         let early = Mutex::new(Some(VecDeque::new()));
         let (wake, closing, closed) = (Wake::new(), AtomicBool::new(false), Wake::new());
-        let notify = Self(Arc::new(Inner { dispatcher, outbox, store, clock, metrics, wake, early, closing, closed }));
+        let changing = tokio::sync::Mutex::default();
+        let inner = Inner { dispatcher, outbox, store, clock, metrics, wake, early, closing, closed, changing };
+        let notify = Self(Arc::new(inner));
         let inner = Arc::clone(&notify.0);
         let dispatch = Task::new("dispatcher", move || {
             let inner = Arc::clone(&inner);
@@ -127,16 +142,25 @@ impl Notify {
 
     /// Takes in one round of reports, also an empty one: it says that the rules are alive.
     pub fn observe(&self, alerts: &[Alert], at: Timestamp) {
+        self.take_in(Reports::Rules(alerts.to_vec()), at);
+    }
+
+    /// Takes in alerts that others than our rules report.
+    pub fn receive(&self, reports: Vec<Received>) {
+        self.take_in(Reports::Others(reports), self.0.clock.now());
+    }
+
+    fn take_in(&self, reports: Reports, at: Timestamp) {
         let mut early = self.0.early();
         match early.as_mut() {
             // What was stored must come first, or it would replace what is newer.
             Some(rounds) => {
-                rounds.push_back((alerts.to_vec(), at));
+                rounds.push_back((reports, at));
                 if rounds.len() > MOST_EARLY {
                     rounds.pop_front();
                 }
             }
-            None => self.0.dispatcher().observe(alerts, at),
+            None => self.0.take_in(&reports, at),
         }
         drop(early);
         self.0.wake.notify_one();
@@ -210,11 +234,13 @@ impl Inner {
             let now = self.clock.now();
             if tidied.is_none_or(|last: Timestamp| now.since(last) >= TIDY_EVERY) {
                 // Not at the start: what was told before it must first be taken up by its repeats.
+                self.tidy_silences(now).await;
                 if tidied.is_some() && self.store.expire_notification_log(now).await.is_err() {
                     tracing::debug!("the notification log could not be tidied");
                 }
                 tidied = Some(now);
             }
+            self.turn_silences(now);
             self.show(now);
             let next = self.dispatcher().next_due().map_or(LONGEST_SLEEP, |due| due.since(now).min(LONGEST_SLEEP));
             tokio::select! {
@@ -233,14 +259,22 @@ impl Inner {
             tracing::error!(%error, "stored alerts cannot be read, starting without them");
         }
         let mut early = self.early();
-        for (alerts, at) in early.take().into_iter().flatten() {
-            self.dispatcher().observe(&alerts, at);
+        for (reports, at) in early.take().into_iter().flatten() {
+            self.take_in(&reports, at);
+        }
+    }
+
+    fn take_in(&self, reports: &Reports, at: Timestamp) {
+        match reports {
+            Reports::Rules(alerts) => self.dispatcher().observe(alerts, at),
+            Reports::Others(alerts) => self.dispatcher().receive(alerts, at),
         }
     }
 
     async fn read(&self) -> Result<(), StoreError> {
         let documents = self.store.documents(Table::NotifyAlerts).await?;
         let log = self.store.notification_log().await?;
+        self.restore_silences().await?;
         let Restored { alerts, groups, unreadable, .. } = self.dispatcher().restore(&documents, log, self.clock.now());
         tracing::info!(alerts, groups, unreadable, "alerts of an earlier run restored");
         Ok(())
@@ -287,6 +321,7 @@ impl Inner {
         for (state, count) in [("firing", counts.firing), ("resolved", counts.resolved)] {
             self.metrics.alerts.with_label_values(&[state]).set(count as f64);
         }
+        self.show_silences(now);
     }
 }
 

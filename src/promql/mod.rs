@@ -19,6 +19,7 @@ mod pretty;
 mod rewrite;
 pub mod series_notation;
 pub mod token;
+mod unfiltered;
 
 use std::ops::Range;
 
@@ -29,6 +30,7 @@ pub use display::quote;
 pub use eval::Options;
 pub use expr::{Expr, SelectorUse};
 pub use rewrite::scale_durations;
+pub use unfiltered::Unfiltered;
 
 /// Longest query text that is read, in bytes.
 pub const MAX_QUERY_BYTES: usize = 64 * 1024;
@@ -118,6 +120,20 @@ pub struct Answer {
     pub warnings: Vec<String>,
     /// Infos: the query may not be what was meant.
     pub infos: Vec<String>,
+    /// What it took.
+    pub usage: Usage,
+}
+
+/// What evaluating took, counted as Prometheus counts it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Samples that steps looked at; one in the windows of two steps counts twice. Those that a subquery is made
+    /// from do not count, its results do.
+    pub samples: u64,
+    /// Most samples held at once.
+    pub peak: usize,
+    /// `samples` by step, for a range query; empty for an instant.
+    pub by_step: Vec<u64>,
 }
 
 /// Parses and type-checks.

@@ -26,7 +26,7 @@ pub(super) struct TestFile {
     pub(super) tests: Vec<Test>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Test {
     #[serde(default)]
@@ -110,12 +110,33 @@ impl<'de> Deserialize<'de> for Number {
                 f.write_str("a number")
             }
             fn visit_str<E: Error>(self, text: &str) -> Result<Number, E> {
-                let plain = text.trim_start_matches(['.', '+']).to_ascii_lowercase();
-                plain.parse().or_else(|_| text.parse()).map(Number).map_err(|_| E::custom("not a number"))
+                number(text).map(Number).ok_or_else(|| E::custom("not a number"))
             }
         }
         deserializer.deserialize_str(Float)
     }
+}
+
+/// A number as YAML 1.1 and Go write it: `1e3`, `0x1f`, `0b1`, `1_000`, `-.inf`, `NaN`.
+fn number(text: &str) -> Option<f64> {
+    let text = text.trim().replace('_', "");
+    let (negative, plain) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(&text)),
+    };
+    let whole = |digits: &str, base| u64::from_str_radix(digits, base).ok();
+    #[allow(clippy::cast_precision_loss)] // as a float64 is what it is compared with
+    let value = match (plain.get(..2), plain.get(2..)) {
+        (Some("0x" | "0X"), Some(digits)) => whole(digits, 16)? as f64,
+        (Some("0b" | "0B"), Some(digits)) => whole(digits, 2)? as f64,
+        (Some("0o" | "0O"), Some(digits)) => whole(digits, 8)? as f64,
+        _ => match plain.to_ascii_lowercase().trim_start_matches('.') {
+            "inf" => f64::INFINITY,
+            "nan" => f64::NAN,
+            _ => plain.parse().ok()?,
+        },
+    };
+    Some(if negative { -value } else { value })
 }
 
 fn one_minute() -> Duration {
@@ -130,11 +151,11 @@ pub(super) struct Series {
 
 /// Reads and checks a file.
 pub(super) fn read(document: &Document) -> Result<TestFile, Vec<Problem>> {
-    let file: TestFile = document.decode()?;
-    let mut problems = Vec::new();
+    let mut file: TestFile = document.decode()?;
     if file.evaluation_interval.is_zero() {
-        problems.push(Problem::at("evaluation_interval", "must not be zero"));
+        file.evaluation_interval = one_minute();
     }
+    let mut problems = Vec::new();
     let mut names = BTreeSet::new();
     for (i, name) in file.group_eval_order.iter().enumerate().filter(|(_, name)| !names.insert((*name).clone())) {
         let message = format!("group name repeated in evaluation order: {name}");

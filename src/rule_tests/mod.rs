@@ -6,9 +6,11 @@
 
 mod compare;
 mod file;
+mod report;
 mod run;
 
 #[cfg(test)]
 mod tests;
 
-pub use run::{Report, TestReport, run};
+pub use report::{Failure, Report, RuleSeen, TestReport};
+pub use run::{Selection, run};

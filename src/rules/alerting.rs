@@ -39,6 +39,8 @@ pub(super) struct Active {
     /// Since when it fires only because of `keep_firing_for`.
     pub(super) keep_firing_since: Option<Timestamp>,
     pub(super) resolved_at: Option<Timestamp>,
+    /// The rule's value at that time, as far as it is known.
+    pub(super) resolved_value: Option<f64>,
     /// After a restart: not seeing it before this time does not mean that it is over.
     pub(super) unseen_until: Option<Timestamp>,
 }
@@ -53,6 +55,7 @@ impl Active {
             fired_at: None,
             keep_firing_since: None,
             resolved_at: None,
+            resolved_value: None,
             unseen_until: None,
         }
     }
@@ -138,13 +141,7 @@ impl AlertingRule {
                 true => crate::template::Value::Nil,
                 false => text::data(&element.labels, element.sample.value, world),
             };
-            let own = self.labels.iter().map(|(name, text)| (name.clone(), text.expand(&data, world, errors)));
-            let kept = element.labels.iter().filter(|(name, _)| *name != METRIC_NAME);
-            let labels: Labels = kept
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .chain(own)
-                .chain(std::iter::once((ALERT_NAME.to_owned(), self.name.clone())))
-                .collect();
+            let labels = self.labels_of(&element.labels, &data, world, errors);
             let annotations =
                 self.annotations.iter().map(|(name, text)| (name.clone(), text.expand(&data, world, errors)));
             let seen_now = Seen { value: element.sample.value, annotations: annotations.collect() };
@@ -153,6 +150,22 @@ impl AlertingRule {
             }
         }
         Ok(seen)
+    }
+
+    /// The alert's labels for a result with these; `data` is what its templates see.
+    pub(super) fn labels_of(
+        &self,
+        of: &Labels,
+        data: &crate::template::Value,
+        world: &World<'_>,
+        errors: &mut Vec<String>,
+    ) -> Labels {
+        let own = self.labels.iter().map(|(name, text)| (name.clone(), text.expand(data, world, errors)));
+        let kept = of.iter().filter(|(name, _)| *name != METRIC_NAME);
+        kept.map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .chain(own)
+            .chain(std::iter::once((ALERT_NAME.to_owned(), self.name.clone())))
+            .collect()
     }
 
     /// `ALERTS` and `ALERTS_FOR_STATE` of every alert that is pending or fires.

@@ -86,6 +86,7 @@ impl Outlet {
             valid_until,
             generator_url: format!("{}/graph?g0.expr={query}&g0.tab=1", self.external_url),
             value: active.value,
+            resolved_value: ends_at.and(active.resolved_value),
         })
     }
 }

@@ -11,6 +11,7 @@ mod group;
 mod lint;
 mod metrics;
 mod recording;
+mod resolved;
 mod restore;
 mod retired;
 mod rule;

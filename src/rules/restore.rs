@@ -31,6 +31,9 @@ pub(super) struct StoredAlert {
     fired_at: Option<Timestamp>,
     keep_firing_since: Option<Timestamp>,
     resolved_at: Option<Timestamp>,
+    /// As text too.
+    #[serde(default)]
+    resolved_value: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -69,6 +72,7 @@ pub(super) fn alert_document(identity: &str, labels: &Labels, active: &Active) -
         fired_at: active.fired_at,
         keep_firing_since: active.keep_firing_since,
         resolved_at: active.resolved_at,
+        resolved_value: active.resolved_value.map(|value| value.to_string()),
     };
     // Strings, whole numbers and maps of strings always serialize.
     let body = serde_json::to_string(&stored).unwrap_or_default();
@@ -138,6 +142,7 @@ fn active(stored: StoredAlert) -> Option<(Labels, Active)> {
         fired_at: stored.fired_at,
         keep_firing_since: stored.keep_firing_since,
         resolved_at: stored.resolved_at,
+        resolved_value: stored.resolved_value.and_then(|value| value.parse().ok()),
         unseen_until: None,
     };
     Some((stored.labels, active))

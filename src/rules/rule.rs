@@ -14,7 +14,7 @@ use super::file::{Expression, KindSpec, RuleSpec};
 use super::recording::RecordingRule;
 use super::text::World;
 use super::view::Health;
-use super::window;
+use super::{resolved, window};
 
 /// A rule with its state.
 #[derive(Debug, Clone)]
@@ -138,7 +138,9 @@ impl Rule {
                 let lookback = round.limits.lookback.std();
                 let judgeable =
                     !waits || window::is_filled(&self.expression.parsed, round.tsdb, round.read_at, lookback);
-                rule.step(round.at, result, judgeable, round.limit, &round.world, errors)
+                let series = rule.step(round.at, result, judgeable, round.limit, &round.world, errors)?;
+                resolved::note_values(rule, &self.expression.parsed, round);
+                Ok(series)
             }
         }
     }

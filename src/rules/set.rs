@@ -225,4 +225,6 @@ fn number_repeated(groups: &mut [Group]) {
 }
 
 #[cfg(test)]
+mod resolved_tests;
+#[cfg(test)]
 mod tests;

@@ -1,10 +1,10 @@
-//! Keyed tables of JSON documents: the alert states of rules and of the dispatcher.
+//! Keyed tables of JSON documents: the alert states of rules and of the dispatcher, silences.
 
 use sqlx::SqliteConnection;
 
 use super::{Applied, Job, Store, StoreError};
 
-/// One row of a keyed table of JSON documents: rule alert states and the dispatcher's alerts.
+/// One row of a keyed table of JSON documents: rule alert states, the dispatcher's alerts, silences.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
     /// Unique in its table.
@@ -20,6 +20,8 @@ pub enum Table {
     RuleAlerts,
     /// Alerts that the dispatcher knows.
     NotifyAlerts,
+    /// Silences, also those that are over and not yet forgotten.
+    Silences,
 }
 
 impl Table {
@@ -27,6 +29,7 @@ impl Table {
         match self {
             Self::RuleAlerts => "rule_alerts",
             Self::NotifyAlerts => "notify_alerts",
+            Self::Silences => "silences",
         }
     }
 }

@@ -40,6 +40,8 @@ impl Document {
             duplicate_keys: serde_yaml::options::DuplicateKeyPolicy::Error,
             merge_keys: serde_yaml::options::MergeKeyPolicy::Error,
             strict_booleans: true,
+            // As text, which only a field that wants text takes: no setting is infinite by accident.
+            non_finite_float_policy: serde_yaml::options::NonFiniteFloatPolicy::AsString,
             with_snippet: false,
         };
         match serde_yaml::from_str_with_options::<Spanned<Raw>>(&text, options) {

@@ -11,6 +11,7 @@ use std::time::Duration as StdDuration;
 use crate::model::{Problem, Timestamp};
 use crate::runbooks::Runbooks;
 
+use super::evidence::Evidence;
 use super::message::{Notification, Told};
 use super::settings::Receiver;
 
@@ -18,6 +19,8 @@ pub mod alertmanager;
 pub mod command;
 mod data;
 pub mod email;
+#[cfg(test)]
+mod fixture;
 pub mod http;
 pub mod pagerduty;
 pub mod payload;
@@ -42,6 +45,8 @@ pub struct Attempt<'a> {
     pub key: &'a str,
     /// What to tell.
     pub notification: &'a Notification,
+    /// What stands behind it, as the first attempt found it.
+    pub evidence: &'a Evidence,
     /// The runbooks of this generation.
     pub runbooks: &'a Runbooks,
     /// The time of the attempt.

@@ -13,6 +13,7 @@ use crate::model::{Problem, Timestamp};
 use crate::runbooks::Runbooks;
 use crate::template::{ALERTMANAGER, Environment, Limits, Template, TemplateError, Value};
 
+use super::super::evidence::Evidence;
 use super::super::message::Notification;
 use super::{Attempt, data};
 
@@ -67,7 +68,9 @@ fn told(text: &str, error: &TemplateError) -> String {
 pub(super) fn problems<'a>(texts: impl IntoIterator<Item = (String, &'a Text)>) -> Vec<Problem> {
     let sample = Notification::sample(Timestamp::from_millis(0));
     let runbooks = Runbooks::default();
-    let words = Words::new(&Attempt { key: "", notification: &sample, runbooks: &runbooks, at: sample.decided_at }, 0);
+    let evidence = Evidence::default();
+    let (key, at) = ("", sample.decided_at);
+    let words = Words::new(&Attempt { key, notification: &sample, evidence: &evidence, runbooks: &runbooks, at }, 0);
     let wrong = |(at, text): (String, &Text)| {
         let error = text.render(&words).err()?;
         Some(Problem::at(at, format!("the template fails on a sample message: {}", error.message)))

@@ -100,6 +100,7 @@ impl Process {
             valid_until: now + StdDuration::from_secs(60),
             generator_url: String::new(),
             value: 142.0,
+            resolved_value: None,
         };
         self.notify.observe(&[alert], now);
     }
@@ -230,6 +231,7 @@ async fn how_long_ten_thousand_alerts_and_one_take() {
         valid_until: now + StdDuration::from_secs(600),
         generator_url: String::new(),
         value: 1.0,
+        resolved_value: None,
     };
     for number in 0..20 {
         let watch = crate::model::Stopwatch::start();

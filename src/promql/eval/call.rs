@@ -163,6 +163,7 @@ impl Evaluator<'_> {
                 let (from, until) = vector.bounds(now);
                 let samples = cursor.advance(&series.samples, from, until);
                 self.spend(samples.len())?;
+                self.read(step, samples.len());
                 params.iter_mut().zip(columns).for_each(|(param, column)| *param = column.at(step));
                 let window = Window { samples, start: from, end: until, now, params: &params };
                 let value = if samples.is_empty() { None } else { (over.body)(&window, &mut scratch) };

@@ -21,7 +21,7 @@ use self::frame::Frame;
 use self::groups::{Groups, Key};
 use super::ast::{Kind, Node, Type};
 use super::notes::Notes;
-use super::{Answer, EvalError, Expr, Limits, Value, VectorSample, aggregate, binary};
+use super::{Answer, EvalError, Expr, Limits, Usage, Value, VectorSample, aggregate, binary};
 
 pub(crate) use self::call::Call;
 pub(crate) use self::collect::Collector;
@@ -54,8 +54,6 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) notes: Notes,
     /// Frame of the query itself: what `start()`, `end()`, `step()` and `range()` speak of.
     pub(crate) query: Frame,
-    /// End of the query's range as asked for, which need not be one of its steps.
-    pub(crate) query_end: i64,
     pub(crate) is_range: bool,
     pub(crate) delayed: bool,
     pub(crate) lookback: i64,
@@ -64,6 +62,9 @@ pub(crate) struct Evaluator<'a> {
     watch: Stopwatch,
     samples: usize,
     work: usize,
+    usage: Usage,
+    /// Whether what is read goes into a subquery.
+    within_subquery: bool,
 }
 
 fn millis(duration: crate::model::Duration) -> i64 {
@@ -77,7 +78,6 @@ impl<'a> Evaluator<'a> {
             text: expr.text(),
             notes: Notes::default(),
             query,
-            query_end: query.end(),
             is_range: false,
             delayed: options.delayed_name_removal,
             lookback: millis(limits.lookback),
@@ -86,12 +86,15 @@ impl<'a> Evaluator<'a> {
             watch: Stopwatch::start(),
             samples: 0,
             work: 0,
+            usage: Usage::default(),
+            within_subquery: false,
         }
     }
 
     /// Counts samples that are now held in memory.
     pub(crate) fn hold(&mut self, samples: usize) -> Result<(), EvalError> {
         self.samples = self.samples.saturating_add(samples);
+        self.usage.peak = self.usage.peak.max(self.samples);
         if self.samples > self.limits.max_samples {
             return Err(EvalError::Limit(format!(
                 "query processing would load too many samples into memory, at most {} are allowed",
@@ -99,6 +102,18 @@ impl<'a> Evaluator<'a> {
             )));
         }
         self.spend(samples)
+    }
+
+    /// Counts samples that a step of the query looks at.
+    fn read(&mut self, step: usize, samples: usize) {
+        if self.within_subquery {
+            return;
+        }
+        let samples = u64::try_from(samples).unwrap_or(u64::MAX);
+        self.usage.samples = self.usage.samples.saturating_add(samples);
+        if let Some(count) = self.usage.by_step.get_mut(step) {
+            *count = count.saturating_add(samples);
+        }
     }
 
     /// Counts work done and looks at the clock now and then.
@@ -179,7 +194,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// The block as samples at the query's only time.
-    fn into_vector(self, block: Block) -> Result<(Value, Notes), EvalError> {
+    fn into_vector(self, block: Block) -> Result<Answer, EvalError> {
         let at = Timestamp::from_millis(self.query.start);
         let unmerged = self.delayed && !block.distinct;
         let mut groups = Groups::default();
@@ -190,11 +205,11 @@ impl<'a> Evaluator<'a> {
             }
             vector.push(VectorSample { labels: row.into_labels(), sample: Sample { at, value } });
         }
-        Ok((Value::Vector(vector), self.notes))
+        Ok(self.answer(Value::Vector(vector)))
     }
 
     /// The block as series over the query's range, sorted by labels.
-    fn into_matrix(self, mut block: Block) -> Result<(Value, Notes), EvalError> {
+    fn into_matrix(self, mut block: Block) -> Result<Answer, EvalError> {
         if self.delayed {
             // At the end the dropped names are gone for good, which may make rows alike.
             block = block.merge_alike(false)?;
@@ -210,16 +225,16 @@ impl<'a> Evaluator<'a> {
             }
         }
         matrix.sort_by(|a, b| a.labels.cmp(&b.labels));
-        Ok((Value::Matrix(matrix), self.notes))
+        Ok(self.answer(Value::Matrix(matrix)))
+    }
+
+    fn answer(self, value: Value) -> Answer {
+        Answer { value, warnings: self.notes.warnings, infos: self.notes.infos, usage: self.usage }
     }
 }
 
 fn not_a_vector(node: &Node) -> EvalError {
     EvalError::Execution(format!("cannot evaluate a {} here", node.value_type().name()))
-}
-
-fn answer((value, notes): (Value, Notes)) -> Answer {
-    Answer { value, warnings: notes.warnings, infos: notes.infos }
 }
 
 /// Evaluates at one time.
@@ -234,12 +249,12 @@ pub(crate) fn instant(
     let mut evaluator = Evaluator::new(expr, tsdb, frame, limits, options);
     if expr.value_type() == Type::Matrix {
         let series = evaluator.range_value(expr.root(), frame)?;
-        return Ok(answer((Value::Matrix(series), evaluator.notes)));
+        return Ok(evaluator.answer(Value::Matrix(series)));
     }
     match evaluator.eval(expr.root(), frame)? {
-        Output::Scalar(column) => Ok(answer((Value::Scalar(column.at(0)), evaluator.notes))),
-        Output::Text(text) => Ok(answer((Value::String(text), evaluator.notes))),
-        Output::Vector(block) => evaluator.into_vector(block).map(answer),
+        Output::Scalar(column) => Ok(evaluator.answer(Value::Scalar(column.at(0)))),
+        Output::Text(text) => Ok(evaluator.answer(Value::String(text))),
+        Output::Vector(block) => evaluator.into_vector(block),
     }
 }
 
@@ -265,19 +280,19 @@ pub(crate) fn range(
     let frame = Frame::range(start, end, step);
     let mut evaluator = Evaluator::new(expr, tsdb, frame, limits, options);
     evaluator.is_range = true;
-    evaluator.query_end = end;
     if frame.steps == 0 {
-        return Ok(answer((Value::Matrix(Vec::new()), evaluator.notes)));
+        return Ok(evaluator.answer(Value::Matrix(Vec::new())));
     }
     evaluator.hold(frame.steps)?;
+    evaluator.usage.by_step = vec![0; frame.steps];
     match evaluator.eval(expr.root(), frame)? {
-        Output::Vector(block) => evaluator.into_matrix(block).map(answer),
+        Output::Vector(block) => evaluator.into_matrix(block),
         Output::Scalar(column) => {
             let samples = (0..frame.steps)
                 .map(|step| Sample { at: Timestamp::from_millis(frame.time(step)), value: column.at(step) })
                 .collect();
             let series = Series { labels: crate::model::Labels::empty(), samples };
-            Ok(answer((Value::Matrix(vec![series]), evaluator.notes)))
+            Ok(evaluator.answer(Value::Matrix(vec![series])))
         }
         Output::Text(_) => Err(not_a_vector(expr.root())),
     }

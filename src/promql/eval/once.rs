@@ -34,6 +34,7 @@ impl Evaluator<'_> {
             }
         });
         self.hold(block.rows.len())?;
+        self.read(0, block.rows.len());
         Ok(block)
     }
 
@@ -69,6 +70,7 @@ impl Evaluator<'_> {
             block.values.push(value);
         });
         self.hold(seen)?;
+        self.read(0, seen);
         if packed.is_empty() {
             return Ok(block);
         }
@@ -78,6 +80,7 @@ impl Evaluator<'_> {
             packed.read_into(&mut samples);
             self.hold(samples.len())?;
             samples.retain(|sample| !is_stale(sample.value));
+            self.read(0, samples.len());
             block.values[row] = once.over_samples(&samples).unwrap_or(ABSENT);
         }
         block.remove_empty_rows();

@@ -38,7 +38,7 @@ impl Evaluator<'_> {
         at.map(|at| match at {
             At::Time(millis) => millis,
             At::Start => self.query.start,
-            At::End => self.query_end,
+            At::End => self.query.until,
         })
     }
 
@@ -79,7 +79,10 @@ impl Evaluator<'_> {
             for step in 0..frame.steps {
                 let until = seen_from(frame.time(step));
                 let value = newest(&series.samples, &mut read, until, self.lookback);
-                any |= value.is_some();
+                if value.is_some() {
+                    any = true;
+                    self.read(step, 1);
+                }
                 block.values.push(value.map_or(ABSENT, |sample| pick.of(sample)));
             }
             if any {

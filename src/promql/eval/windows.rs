@@ -111,7 +111,7 @@ impl Evaluator<'_> {
             fixed: self.fixed_time(subquery.at),
             distinct: true,
         };
-        let (after, until) = (vector.bounds(frame.start).0, vector.bounds(frame.end()).1);
+        let (after, until) = (vector.bounds(frame.start).0, vector.bounds(frame.until).1);
         let step = subquery.step.unwrap_or(self.subquery_interval);
         // The steps of a subquery are multiples of its interval, wherever the outer steps lie.
         let first = step.saturating_mul(after.div_euclid(step).saturating_add(1));
@@ -120,7 +120,7 @@ impl Evaluator<'_> {
         if inner.steps == 0 {
             return Ok(vector);
         }
-        let block = self.vector(&subquery.inner, inner)?;
+        let block = self.within_subquery(|evaluator| evaluator.vector(&subquery.inner, inner))?;
         vector.distinct = block.distinct;
         for (number, row) in block.rows.iter().enumerate() {
             self.spend(inner.steps)?;
@@ -135,6 +135,13 @@ impl Evaluator<'_> {
         Ok(vector)
     }
 
+    fn within_subquery<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let outside = std::mem::replace(&mut self.within_subquery, true);
+        let done = work(self);
+        self.within_subquery = outside;
+        done
+    }
+
     /// The value of a whole query that is a range vector.
     pub(crate) fn range_value(&mut self, node: &Node, frame: Frame) -> Result<Vec<Series>, EvalError> {
         let vector = self.range_vector(node, frame)?;
@@ -143,6 +150,7 @@ impl Evaluator<'_> {
         for RangeSeries { row, samples } in vector.series {
             let samples = Cursor::default().advance(&samples, start, end).to_vec();
             if !samples.is_empty() {
+                self.read(0, samples.len());
                 result.push(Series { labels: row.into_labels(), samples });
             }
         }

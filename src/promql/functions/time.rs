@@ -108,7 +108,7 @@ pub(super) fn start(evaluator: &mut Evaluator<'_>, _: &Call<'_>, _: Frame) -> Re
 }
 
 pub(super) fn end(evaluator: &mut Evaluator<'_>, _: &Call<'_>, _: Frame) -> Result<Output, EvalError> {
-    constant(seconds(evaluator.query_end))
+    constant(seconds(evaluator.query.until))
 }
 
 pub(super) fn step(evaluator: &mut Evaluator<'_>, _: &Call<'_>, _: Frame) -> Result<Output, EvalError> {
@@ -116,7 +116,7 @@ pub(super) fn step(evaluator: &mut Evaluator<'_>, _: &Call<'_>, _: Frame) -> Res
 }
 
 pub(super) fn range(evaluator: &mut Evaluator<'_>, _: &Call<'_>, _: Frame) -> Result<Output, EvalError> {
-    constant(seconds(evaluator.query_end.saturating_sub(evaluator.query.start)))
+    constant(seconds(evaluator.query.until.saturating_sub(evaluator.query.start)))
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@ use crate::model::{Alert, AlertStatus, Matcher, STALE_MARKER, is_stale};
 use crate::promql;
 use crate::rules::Health;
 
-const LIMITS: Limits =
+pub(super) const LIMITS: Limits =
     Limits { max_samples: 1_000_000, timeout: Duration::from_secs(10), lookback: Duration::from_secs(300) };
 
-const DOWN: &str = "
+pub(super) const DOWN: &str = "
 groups:
   - name: service
     rules:
@@ -22,18 +22,18 @@ groups:
 ";
 
 /// A store, a rule set, what an earlier process left, and what has been told.
-struct World {
-    tsdb: Tsdb,
-    rules: RuleSet,
-    stored: BTreeMap<String, Document>,
-    last: Evaluation,
+pub(super) struct World {
+    pub(super) tsdb: Tsdb,
+    pub(super) rules: RuleSet,
+    pub(super) stored: BTreeMap<String, Document>,
+    pub(super) last: Evaluation,
 }
 
-fn at(seconds: i64) -> Timestamp {
+pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(seconds * 1000)
 }
 
-fn options() -> Options {
+pub(super) fn options() -> Options {
     Options {
         evaluation_interval: Duration::from_secs(15),
         external_labels: Labels::from_pairs([("cluster", "one"), ("severity", "never")]),
@@ -41,7 +41,7 @@ fn options() -> Options {
     }
 }
 
-fn parsed(text: &str) -> RuleSet {
+pub(super) fn parsed(text: &str) -> RuleSet {
     let source = Source { name: "rules.yaml".into(), text: text.to_owned() };
     match RuleSet::parse(&[source], &options(), &Registry::new()) {
         Ok(rules) => rules,
@@ -49,18 +49,18 @@ fn parsed(text: &str) -> RuleSet {
     }
 }
 
-fn series(text: &str) -> Labels {
+pub(super) fn series(text: &str) -> Labels {
     crate::promql::series_notation::parse_labels(text).unwrap()
 }
 
 impl World {
-    fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         let tsdb = Tsdb::new(&crate::tsdb::Settings::default(), &Registry::new());
         Self { tsdb, rules: parsed(text), stored: BTreeMap::new(), last: Evaluation::default() }
     }
 
     /// Scrapes these series and evaluates; answers with what is handed on.
-    fn at(&mut self, seconds: i64, scraped: &[(&str, f64)]) -> String {
+    pub(super) fn at(&mut self, seconds: i64, scraped: &[(&str, f64)]) -> String {
         self.tsdb.append(at(seconds), scraped.iter().map(|(text, value)| (series(text), *value)));
         self.last = self.rules.evaluate_due(at(seconds), &self.tsdb, &LIMITS);
         for document in &self.last.state.set {
@@ -81,30 +81,30 @@ impl World {
     }
 
     /// Another process: nothing is left but the stored documents.
-    fn restart(&mut self, seconds: i64, text: &str) {
+    pub(super) fn restart(&mut self, seconds: i64, text: &str) {
         let documents: Vec<Document> = self.stored.values().cloned().collect();
         *self = Self { stored: std::mem::take(&mut self.stored), ..Self::new(text) };
         self.rules.restore(&documents, at(seconds), LIMITS.lookback);
     }
 
-    fn reload(&mut self, seconds: i64, text: &str) {
+    pub(super) fn reload(&mut self, seconds: i64, text: &str) {
         let old = std::mem::replace(&mut self.rules, parsed(text));
         self.rules.carry_over(old, at(seconds));
     }
 
     /// The newest sample of a series.
-    fn newest(&self, name: &str) -> Option<f64> {
+    pub(super) fn newest(&self, name: &str) -> Option<f64> {
         let found = self.tsdb.select(&[Matcher::equal("__name__", name)], at(-10_000), at(100_000));
         found.first().and_then(|series| series.samples.last().map(|sample| sample.value))
     }
 
-    fn alert(&self) -> &Alert {
+    pub(super) fn alert(&self) -> &Alert {
         &self.last.alerts[0]
     }
 }
 
-const UP: &[(&str, f64)] = &[("up{job=\"api\"}", 1.0)];
-const ZERO: &[(&str, f64)] = &[("up{job=\"api\"}", 0.0)];
+pub(super) const UP: &[(&str, f64)] = &[("up{job=\"api\"}", 1.0)];
+pub(super) const ZERO: &[(&str, f64)] = &[("up{job=\"api\"}", 0.0)];
 
 #[test]
 fn an_alert_is_handed_on_with_all_that_its_receiver_needs() {

@@ -6,8 +6,8 @@ use crate::model::{Labels, Sample, Timestamp, number};
 use crate::promql::{Value, VectorSample};
 use crate::tsdb::Series;
 
-/// A query's `data`: result type and result.
-pub(super) fn query_data(value: &Value, at: Timestamp) -> String {
+/// A query's `data`: result type and result, and statistics where they were asked for.
+pub(super) fn query_data(value: &Value, at: Timestamp, stats: Option<&serde_json::Value>) -> String {
     let mut out = String::new();
     let (kind, result): (&str, &dyn Fn(&mut String)) = match value {
         Value::Scalar(value) => ("scalar", &|out| push_single(out, at, &number::plain(*value))),
@@ -17,6 +17,9 @@ pub(super) fn query_data(value: &Value, at: Timestamp) -> String {
     };
     let _ = write!(out, r#"{{"resultType":"{kind}","result":"#);
     result(&mut out);
+    if let Some(stats) = stats {
+        let _ = write!(out, r#","stats":{stats}"#);
+    }
     out.push('}');
     out
 }
@@ -143,7 +146,7 @@ mod tests {
             ),
             (Value::Vector(vec![]), r#"{"resultType":"vector","result":[]}"#),
         ] {
-            assert_eq!(query_data(&value, at), json);
+            assert_eq!(query_data(&value, at, None), json);
         }
     }
 }

@@ -8,6 +8,7 @@ mod params;
 pub(super) mod query;
 pub(super) mod rules;
 pub(super) mod series;
+mod stats;
 pub(super) mod status;
 
 use axum::response::{IntoResponse, Response};

@@ -88,6 +88,13 @@ impl Params {
         }
     }
 
+    /// A number of things, as `/api/v1/metadata` reads it: a negative one is as none.
+    pub(super) fn number(&self, name: &str) -> Result<Option<usize>, ApiError> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let number: i64 = text.parse().map_err(|_| ApiError::BadData(format!("{name} must be a number")))?;
+        Ok(usize::try_from(number).ok())
+    }
+
     /// A number of things; 0, which is the default, stands for any number.
     pub(super) fn limit(&self, name: &str) -> Result<usize, ApiError> {
         match self.get(name) {
@@ -137,5 +144,8 @@ mod tests {
         assert_eq!(params("7").limit("p"), Ok(7));
         assert_eq!(params("").limit("p"), Ok(0));
         assert!(params("-1").limit("p").is_err());
+        assert_eq!(params("0").number("p"), Ok(Some(0)));
+        assert_eq!(params("-1").number("p"), Ok(None));
+        assert_eq!(params("few").number("p"), Err(ApiError::BadData("p must be a number".into())));
     }
 }

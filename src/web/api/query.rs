@@ -14,6 +14,7 @@ use crate::promql::{self, Answer, EvalError, Expr, Limits, ParseError};
 use crate::tsdb::{FetchError, Tsdb};
 
 use super::super::Sources;
+use super::stats::{Stats, Timings};
 use super::{ApiError, Data, Params, json};
 
 /// Most points per series of a range query, as in Prometheus.
@@ -29,10 +30,12 @@ pub(in crate::web) async fn instant(State(sources): State<Arc<Sources>>, params:
     let limit = params.limit("limit")?;
     let at = params.time("time")?.unwrap_or_else(|| sources.clock.now());
     let limits = limits(&sources, &params)?;
+    let mut stats = Stats::asked(&params);
     let expr = parse(&params)?;
     let work = move |tsdb: &Tsdb| promql::instant(&expr, tsdb, at, &limits);
-    let answer = evaluate(&sources.tsdb, limits.timeout, Arc::new(work)).await?;
-    Ok(data(answer, at, limit))
+    let answer = evaluate(&sources.tsdb, limits.timeout, Arc::new(work), &mut stats.timings).await?;
+    let stats = stats.json(&answer.usage, (at, Duration::from_secs(1)));
+    Ok(data(answer, at, limit, stats.as_ref()))
 }
 
 pub(in crate::web) async fn range(State(sources): State<Arc<Sources>>, params: Params) -> Result<Data, ApiError> {
@@ -53,6 +56,7 @@ pub(in crate::web) async fn range(State(sources): State<Arc<Sources>>, params: P
         return Err(ApiError::BadData(message.into()));
     }
     let limits = limits(&sources, &params)?;
+    let mut stats = Stats::asked(&params);
     let expr = parse(&params)?;
     // As Prometheus has it: the request is wrong, not its execution.
     if !matches!(expr.value_type(), Type::Scalar | Type::Vector) {
@@ -62,8 +66,9 @@ pub(in crate::web) async fn range(State(sources): State<Arc<Sources>>, params: P
     }
     let step = Duration::from_millis(step.unsigned_abs());
     let work = move |tsdb: &Tsdb| promql::range(&expr, tsdb, start, end, step, &limits);
-    let answer = evaluate(&sources.tsdb, limits.timeout, Arc::new(work)).await?;
-    Ok(data(answer, end, limit))
+    let answer = evaluate(&sources.tsdb, limits.timeout, Arc::new(work), &mut stats.timings).await?;
+    let stats = stats.json(&answer.usage, (start, step));
+    Ok(data(answer, end, limit, stats.as_ref()))
 }
 
 /// The configured limits, lowered where the request asks for less.
@@ -92,9 +97,11 @@ pub(super) fn at_place(text: &str, error: &ParseError) -> String {
 type Work = Arc<dyn Fn(&Tsdb) -> Result<Answer, EvalError> + Send + Sync>;
 
 /// Evaluates; if that took samples which memory does not hold, reads them and evaluates again.
-async fn evaluate(tsdb: &Tsdb, timeout: Duration, work: Work) -> Result<Answer, ApiError> {
+async fn evaluate(tsdb: &Tsdb, timeout: Duration, work: Work, timings: &mut Timings) -> Result<Answer, ApiError> {
     let timed_out = || ApiError::Timeout(EvalError::Timeout(timeout).to_string());
+    timings.prepared();
     let slot = tokio::time::timeout(timeout.std(), SLOTS.acquire()).await.map_err(|_| timed_out())?;
+    timings.queued();
     let tsdb = tsdb.with_history();
     let mut rounds = 0;
     let result = loop {
@@ -139,7 +146,7 @@ async fn evaluate_once(tsdb: &Tsdb, timeout: Duration, work: Work) -> Result<Res
     }
 }
 
-fn data(mut answer: Answer, at: Timestamp, limit: usize) -> Data {
+fn data(mut answer: Answer, at: Timestamp, limit: usize, stats: Option<&serde_json::Value>) -> Data {
     let cut = match &mut answer.value {
         promql::Value::Vector(samples) if limit > 0 && samples.len() > limit => {
             samples.truncate(limit);
@@ -154,7 +161,7 @@ fn data(mut answer: Answer, at: Timestamp, limit: usize) -> Data {
     if cut {
         answer.warnings.push("results truncated due to limit".into());
     }
-    Data { json: json::query_data(&answer.value, at), warnings: answer.warnings, infos: answer.infos }
+    Data { json: json::query_data(&answer.value, at, stats), warnings: answer.warnings, infos: answer.infos }
 }
 
 #[cfg(test)]

@@ -13,11 +13,13 @@ use super::{ApiError, Data, Params};
 const VERSION: &str = concat!("3.0.0+memsentry.", env!("CARGO_PKG_VERSION"));
 
 pub(in crate::web) async fn metadata(State(sources): State<Arc<Sources>>, params: Params) -> Result<Data, ApiError> {
-    let limit = params.limit("limit")?;
+    let limit = params.number("limit")?;
+    // Each metric has one meaning here, so there is nothing to leave out; a mistake is told all the same.
+    params.number("limit_per_metric")?;
     let wanted = params.get("metric");
     let mut all = Map::new();
     for family in sources.registry.gather() {
-        if limit > 0 && all.len() >= limit {
+        if limit.is_some_and(|limit| all.len() >= limit) {
             break;
         }
         if wanted.is_none_or(|wanted| wanted == family.name) {

@@ -67,6 +67,12 @@ async fn metadata_gives_type_and_help() {
     assert!(all["data"].as_object().expect("an object").len() > 5);
     let one = served.get("/api/v1/metadata?metric=memsentry_store_up").await.json();
     assert_eq!(one["data"], json!({"memsentry_store_up": [{"type": "gauge", "help": "Store.", "unit": ""}]}));
+    let two = served.get("/api/v1/metadata?limit=2&limit_per_metric=1").await.json();
+    assert_eq!(two["data"].as_object().expect("an object").len(), 2);
+    assert_eq!(served.get("/api/v1/metadata?limit=0").await.json()["data"], json!({}));
+    let wrong = "/api/v1/metadata?limit_per_metric=few";
+    let told = (400, "bad_data".into(), "limit_per_metric must be a number".into());
+    assert_eq!(error(&served, wrong).await, told);
 }
 
 #[tokio::test]
@@ -174,6 +180,27 @@ async fn a_range_query_answers_with_a_matrix_and_is_cut_to_its_limit() {
     let times = result[0]["values"].as_array().expect("a list").iter().map(|point| point[0].as_i64());
     let expected = [1_795_403_383, 1_795_403_393, 1_795_403_403].map(Some);
     assert_eq!(times.collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn a_query_tells_what_it_took_where_it_is_asked() {
+    let served = Served::start(Sample::default()).await;
+    let path = "/api/v1/query?query=memsentry_store_up";
+    assert!(served.get(path).await.json()["data"].get("stats").is_none());
+    let some = served.get(&format!("{path}&stats=true")).await.json()["data"]["stats"].clone();
+    assert_eq!(some["samples"], json!({"totalQueryableSamples": 1, "peakSamples": 1}));
+    for name in ["evalTotalTime", "resultSortTime", "queryPreparationTime", "innerEvalTime", "execQueueTime"] {
+        let seconds = some["timings"][name].as_f64().expect(name);
+        assert!(seconds >= 0.0 && seconds <= some["timings"]["execTotalTime"].as_f64().expect("all"), "{some}");
+    }
+    let range = "/api/v1/query_range?query=count_over_time(memsentry_store_up%5B12s%5D)\
+        &start=1795403393&end=1795403403&step=5s&stats=all";
+    let all = served.get(range).await.json()["data"].clone();
+    let counts = all["result"][0]["values"].as_array().expect("three").iter().map(|point| {
+        json!([point[0].as_f64().expect("time"), point[1].as_str().expect("a count").parse::<u64>().expect("a count")])
+    });
+    let counts: Vec<_> = counts.collect();
+    assert_eq!(all["stats"]["samples"]["totalQueryableSamplesPerStep"], json!(counts), "{all}");
 }
 
 #[tokio::test]

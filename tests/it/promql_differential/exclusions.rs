@@ -3,6 +3,8 @@
 //! Most are never asked about: data and expressions are made so that they cannot show. The rest is recognised in the
 //! answers. Each has examples, and a test finds that they still differ, so that no exclusion outlives its reason.
 
+use memsentry::promql::ast::{At, Kind, Node, Subquery};
+
 use super::compare::Answer;
 use super::generate::Question;
 use super::tree::Type;
@@ -35,6 +37,54 @@ fn constant_subquery(question: &Question, ours: &Answer, theirs: &Answer) -> boo
     let single =
         |answer: &Answer| matches!(answer, Answer::Series(_, all, _) if all.iter().all(|one| one.1.len() == 1));
     question.expr.kind == Type::Matrix && ours.is_empty() && single(theirs)
+}
+
+/// Prometheus turns `@` into an offset from the time at which an evaluation begins, and forgets to do so anew for a
+/// subquery whose first step is that very time.
+fn coinciding_subquery(question: &Question, _: &Answer, _: &Answer) -> bool {
+    let Ok(expr) = memsentry::promql::parse(&question.expr.to_string()) else { return false };
+    let end = question.range.map_or(question.start, |(end, _)| end);
+    coincides(expr.root(), question.start, (question.start, end))
+}
+
+/// Whether that happens below a node that is evaluated from `begin` on.
+fn coincides(node: &Node, begin: i64, (start, end): (i64, i64)) -> bool {
+    let mut found = false;
+    let mut below = Vec::new();
+    direct(node, &mut below);
+    for subquery in below {
+        let at = subquery.at.map_or(begin, |at| match at {
+            At::Time(at) => at,
+            At::Start => start,
+            At::End => end,
+        });
+        let step = subquery.step.unwrap_or(60_000);
+        let first = (at - subquery.offset - subquery.range + step - 1).div_euclid(step) * step;
+        let mut fixed = false;
+        subquery.inner.walk(&mut |node| {
+            fixed |= match &node.kind {
+                Kind::Selector(selector) | Kind::Range(selector, _) => selector.at.is_some(),
+                Kind::Subquery(subquery) => subquery.at.is_some(),
+                _ => false,
+            };
+        });
+        found |= (first == begin && fixed) || coincides(&subquery.inner, first, (start, end));
+    }
+    found
+}
+
+/// The subqueries of a node that are not within another.
+fn direct<'n>(node: &'n Node, found: &mut Vec<&'n Subquery>) {
+    match &node.kind {
+        Kind::Subquery(subquery) => found.push(subquery),
+        Kind::Unary { inner, .. } | Kind::Paren(inner) => direct(inner, found),
+        Kind::Binary(binary) => [&binary.left, &binary.right].into_iter().for_each(|side| direct(side, found)),
+        Kind::Aggregate(aggregate) => {
+            aggregate.param.iter().chain([&aggregate.inner]).for_each(|part| direct(part, found));
+        }
+        Kind::Call { args, .. } => args.iter().for_each(|arg| direct(arg, found)),
+        Kind::Number(_) | Kind::String(_) | Kind::Selector(_) | Kind::Range(..) => {}
+    }
 }
 
 const fn unasked(name: &'static str, examples: &'static [&'static str]) -> Exclusion {
@@ -94,10 +144,19 @@ pub(super) const EXCLUSIONS: &[Exclusion] = &[
         examples: &["(alone @ 1700012400)[1m3ms:5m] offset 2m"],
         explains: constant_subquery,
     },
+    Exclusion {
+        name: "2.42, like 3.x, looks for @ at a wrong time in a subquery that begins when its evaluation does",
+        examples: &["last_over_time((alone @ 1700012400)[5m1ms:1m] offset -5m)"],
+        explains: coinciding_subquery,
+    },
     unasked("2.42 finds nothing for timestamp() with @ and offset", &["timestamp(alone @ 1700012400 offset 1h)"]),
     unasked(
         "2.42 loses steps of a range with @ beside what changes with time",
         &["predict_linear(alone[5m] @ 1700012400, 60)", "quantile_over_time(time() % 1, alone[5m] @ 1700012400)"],
+    ),
+    unasked(
+        "2.42 moves @ in the parameter of an aggregation along with the steps",
+        &["quantile(scalar(alone @ 1700012400) / 1e9, alone)"],
     ),
     unasked(
         "2.42 loses labels of count_values() that it was told twice or that come after the new one",

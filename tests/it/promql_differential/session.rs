@@ -40,8 +40,8 @@ impl Tally {
                 _ => {}
             },
             Verdict::Excluded(reason) => *self.excluded.entry(reason).or_default() += 1,
-            Verdict::Different(_) => {
-                let (expr, place) = smallest(peers, question.clone()).await;
+            Verdict::Different(found) => {
+                let (expr, place) = smallest(peers, question.clone(), found).await;
                 if let Entry::Vacant(new) = self.differences.entry(expr) {
                     println!("DIFFERENCE: {place}");
                     new.insert(place);
@@ -127,10 +127,9 @@ fn request(question: &Question) -> (&'static str, Vec<(&'static str, String)>) {
 }
 
 /// The smallest expression found on which they still differ, and the whole story.
-async fn smallest(peers: &mut Peers, mut question: Question) -> (String, String) {
+async fn smallest(peers: &mut Peers, mut question: Question, mut found: String) -> (String, String) {
     let original = question.expr.to_string();
     let mut left = MOST_SHRINKING;
-    let mut found = String::new();
     'smaller: loop {
         let (ours, theirs) = both(peers, &question).await;
         if let Verdict::Different(text) = judge(peers, &question, &ours, &theirs).await {

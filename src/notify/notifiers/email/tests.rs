@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use super::super::super::evidence::Evidence;
 use super::super::super::message::{Notification, Told, common_annotations, common_labels};
 use super::super::super::reason::Reason;
 use super::super::Retry;
@@ -83,6 +84,7 @@ pub(super) fn told(target: &str, ended: Option<&str>) -> Told {
         valid_until: at("2026-11-23T04:00:00Z"),
         generator_url: "https://watch.example/alerts/QueueDepthHigh".into(),
         value: 142.0,
+        resolved_value: None,
     };
     Told::new(&alert, ended)
 }
@@ -114,7 +116,9 @@ fn email(port: u16, to: &str, more: &str) -> Email {
 
 async fn deliver(email: &Email, key: &str, notification: &Notification) -> Result<(), Failure> {
     let runbooks = Runbooks::load(None).expect("shipped");
-    email.deliver(&Attempt { key, notification, runbooks: &runbooks, at: at("2026-11-23T02:41:31Z") }).await
+    let evidence = Evidence::default();
+    let at = at("2026-11-23T02:41:31Z");
+    email.deliver(&Attempt { key, notification, evidence: &evidence, runbooks: &runbooks, at }).await
 }
 
 fn firing() -> Notification {

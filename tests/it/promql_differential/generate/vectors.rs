@@ -122,7 +122,10 @@ impl Generator {
         };
         let mut parts: Vec<Part> = vec![name.into(), Part::Optional(before), "(".into()];
         if name == "quantile" {
-            parts.extend([self.quantile_scalar().into(), ", ".into()]);
+            let share = self.quantile_scalar();
+            // 2.42 moves `@` in a parameter along with the steps, see `exclusions`.
+            let share = if share.to_string().contains('@') { Node::scalar(Grade::Exact, "0.7") } else { share };
+            parts.extend([share.into(), ", ".into()]);
         }
         parts.extend([child.into(), ")".into(), Part::Optional(after)]);
         Node::new(Type::Vector, grade, parts)

@@ -4,76 +4,35 @@
 //! evaluates expressions of the kinds that rules use, and so does an undisturbed store here.
 //! `MEMSENTRY_TEST_RESTARTS=100` makes a long run of it.
 
+mod alerts;
+mod workload;
+
 use std::io::BufRead;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use memsentry::metrics::Registry;
-use memsentry::model::{Duration, Labels, STALE_MARKER, Timestamp};
-use memsentry::promql::{self, Limits, Value};
-use memsentry::store::Store;
+use memsentry::model::Labels;
+use memsentry::promql::{self, Value};
+use memsentry::store::{Store, Table};
 use memsentry::tsdb::{Settings, Tsdb};
 use tokio_util::sync::CancellationToken;
+
+use alerts::{Alert, LIMITS, Rules, Undisturbed};
+use workload::{TICK_MILLIS, Workload, at};
 
 /// Names the file to the child.
 const VICTIM: &str = "MEMSENTRY_TEST_HISTORY_VICTIM";
 
-const TICK_MILLIS: i64 = 30_000;
-
-/// As rules read: rates, quantiles, long windows, what is missing, what ended, the past, and plain values.
-const EXPRESSIONS: &[&str] = &[
-    "depth",
-    "rate(requests_total[5m])",
-    "sum by (target) (increase(requests_total[15m])) > 5",
-    "histogram_quantile(0.9, sum by (le) (rate(took_seconds_bucket[10m])))",
-    "avg_over_time(depth[1h])",
-    "max_over_time(rate(requests_total[5m])[90m:5m])",
-    "requests_total offset 70m",
-    "absent(fleeting)",
-    "count_over_time(fleeting[30m])",
-    "changes(fleeting[1h])",
-    "odd",
-    "count({__name__=~\".+\"})",
-    "timestamp(depth)",
-];
-
-fn at(tick: i64) -> Timestamp {
-    Timestamp::from_millis(1_700_000_000_000 + tick * TICK_MILLIS)
-}
-
-/// What is scraped at a tick: counters that restart, gauges, a histogram, a series that comes and goes, odd values.
-fn batch(tick: i64) -> Vec<(Labels, f64)> {
-    let labels = |name: &str, target: i64| Labels::from_pairs([("__name__", name), ("target", &target.to_string())]);
-    let float = |whole: i64| f64::from(i32::try_from(whole).expect("small"));
-    let mut batch = vec![(Labels::from_pairs([("__name__", "tick")]), float(tick))];
-    for target in 0..60 {
-        batch.push((labels("requests_total", target), float((tick % 400) * (target + 1))));
-        batch.push((labels("depth", target), (float(tick) * 0.37 + float(target)).sin() * 50.0));
-    }
-    for (bound, share) in [("0.1", 1), ("1", 3), ("+Inf", 4)] {
-        let name = ("__name__", "took_seconds_bucket");
-        batch.push((Labels::from_pairs([name, ("le", bound)]), float(tick * share + tick % 7 * share)));
-    }
-    match tick % 50 {
-        0..20 => batch.push((labels("fleeting", 0), float(tick / 5))),
-        20 => batch.push((labels("fleeting", 0), STALE_MARKER)),
-        _ => {}
-    }
-    let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, 1e-300];
-    batch.push((labels("odd", 0), odd[usize::try_from(tick % 5).expect("small")]));
-    batch
-}
-
 /// Every answer at a tick, as text to the last bit.
 fn answers(tsdb: &Tsdb, tick: i64) -> String {
-    let limits =
-        Limits { max_samples: 50_000_000, timeout: Duration::from_secs(60), lookback: Duration::from_secs(300) };
     let mut text = Vec::new();
-    for expression in EXPRESSIONS {
-        let parsed = promql::parse(expression).expect("a good expression");
-        let answer = promql::instant(&parsed, tsdb, at(tick), &limits).expect("an answer");
+    for expression in Workload::expressions() {
+        let parsed = promql::parse(&expression).expect("a good expression");
+        let answer = promql::instant(&parsed, tsdb, at(tick), &LIMITS).expect("an answer");
         let Value::Vector(vector) = answer.value else { panic!("{expression} is no vector") };
-        let lines = vector.iter().map(|s| format!("{expression} => {} {:016x}", s.labels, s.sample.value.to_bits()));
+        let lines =
+            vector.iter().map(|s| format!("{:?} => {} {:016x}", expression, s.labels, s.sample.value.to_bits()));
         let mut lines: Vec<String> = lines.collect();
         lines.sort();
         text.extend(lines);
@@ -143,17 +102,33 @@ async fn a_recorder_that_is_there_to_be_killed() {
     tokio::spawn((writer.start)());
     let tsdb = Tsdb::new(&Settings::default(), &registry);
     tsdb.reach_back(std::time::Duration::from_secs(2 * 3600));
-    tsdb.keep_history(store, &registry, at(1_000_000), CancellationToken::new()).await;
+    tsdb.keep_history(store.clone(), &registry, at(1_000_000), CancellationToken::new()).await;
     let restored = newest(&tsdb);
     if let Some(tick) = restored {
         println!("\nrestored {tick} {}", answers(&tsdb, tick));
     }
+    let (workload, mut rules) = (Workload::load(), Rules::new());
+    let documents = store.documents(Table::RuleAlerts).await.expect("alert state");
     // The interval after the last one is taken as lost.
-    for tick in restored.map_or(0, |tick| tick + 2).. {
+    let first = restored.map_or(0, |tick| tick + 2);
+    alerts::restore(&mut rules, &documents, at(first));
+    for tick in first.. {
         println!("\nappending {tick}");
-        tsdb.append(at(tick), batch(tick));
-        tsdb.persist().await;
+        tsdb.append(at(tick), workload.batch(tick));
+        let state = rules.evaluate(tick, &tsdb).state;
+        let (set, remove) = (state.set, state.remove);
+        // The daemon writes both at the same time, so either may be the one that is there.
+        if tick % 2 == 0 {
+            tsdb.persist().await;
+            store.put(Table::RuleAlerts, set, remove).await.expect("written");
+        } else {
+            store.put(Table::RuleAlerts, set, remove).await.expect("written");
+            tsdb.persist().await;
+        }
         println!("\nwritten {tick}");
+        if tick < first + 3 || tick % 10 == 0 {
+            println!("\nalerts {tick} {}", serde_json::to_string(&rules.alerts()).expect("JSON"));
+        }
     }
 }
 
@@ -172,6 +147,7 @@ struct Said {
     restored: Option<(i64, String)>,
     appending: Vec<i64>,
     written: Option<i64>,
+    alerts: Vec<(i64, Vec<Alert>)>,
 }
 
 impl Said {
@@ -183,6 +159,11 @@ impl Said {
             self.appending.push(number(tick));
         } else if let Some(tick) = line.strip_prefix("written ") {
             self.written = Some(number(tick));
+        } else if let Some((tick, alerts)) = line.strip_prefix("alerts ").and_then(|rest| rest.split_once(' ')) {
+            // The last line of a life may be cut off.
+            if let Ok(alerts) = serde_json::from_str(alerts) {
+                self.alerts.push((number(tick), alerts));
+            }
         }
     }
 }
@@ -200,41 +181,52 @@ fn live_and_die(path: &Path, ticks: usize) -> Said {
     child.wait().expect("gone");
     // A last line may be cut off.
     let rest: Vec<String> = lines.collect();
-    rest.iter().filter(|line| line.split(' ').count() == 2).for_each(|line| said.hear(line));
+    let whole = |line: &&String| line.split(' ').count() == 2 || line.starts_with("alerts ");
+    rest.iter().filter(whole).for_each(|line| said.hear(line));
     said
 }
 
 #[test]
-fn after_every_kill_the_answers_are_those_of_an_undisturbed_run() {
+fn after_every_kill_rules_answer_and_alerts_stand_as_in_an_undisturbed_run() {
     let restarts = std::env::var("MEMSENTRY_TEST_RESTARTS").ok().and_then(|n| n.parse().ok()).unwrap_or(6);
     let dir = tempfile::tempdir().expect("dir");
     let path = dir.path().join("memsentry.db");
-    let undisturbed = Tsdb::new(&Settings::default(), &Registry::new());
+    let workload = Workload::load();
+    let mut undisturbed = Undisturbed::new(Tsdb::new(&Settings::default(), &Registry::new()));
     let mut lost = 0;
-    let mut last = Said::default();
+    let mut written = -1;
     let mut unheard: Vec<i64> = Vec::new();
+    let mut told: Vec<(i64, Vec<Alert>)> = Vec::new();
     for round in 0..=restarts {
-        let ticks = if round % 5 == 4 { 0 } else { 20 + round * 53 % 240 };
+        let ticks = if round % 5 == 4 { 0 } else { 20 + round * 53 % 120 };
         let said = live_and_die(&path, ticks);
         if let Some((tick, answers_there)) = &said.restored {
-            let written = last.written.unwrap_or(-1);
             assert!(*tick >= written, "round {round}: {written} was written, {tick} is the newest restored");
             for appended in unheard.drain(..) {
                 if appended <= *tick {
-                    undisturbed.append(at(appended), batch(appended));
+                    undisturbed.go(appended, workload.batch(appended));
                 } else {
                     lost += 1;
                 }
             }
-            let expected = answers(&undisturbed, *tick);
+            let expected = answers(&undisturbed.tsdb, *tick);
             let differs = expected.split("; ").zip(answers_there.split("; ")).find(|(a, b)| a != b);
             assert!(&expected == answers_there, "round {round}, tick {tick}: {differs:?}");
+            for (tick, alerts) in told.drain(..) {
+                let differences = undisturbed.differences(tick, &alerts);
+                assert!(differences.is_empty(), "round {round}:\n{}", differences.join("\n"));
+            }
         }
         unheard.extend(&said.appending);
-        if said.restored.is_some() || round == 0 {
-            last = said;
-        }
+        told.extend(said.alerts);
+        written = said.written.unwrap_or(written);
     }
-    println!("{restarts} restarts, {lost} intervals lost under way, newest tick {:?}", newest(&undisturbed));
-    assert!(lost <= restarts);
+    let (fired, compared) = (undisturbed.fired.len(), undisturbed.compared);
+    println!(
+        "{restarts} restarts, {lost} intervals lost under way, newest tick {:?}; {} expressions, {fired} of the shipped \
+         alerts fired, {compared} alerts compared",
+        newest(&undisturbed.tsdb),
+        Workload::expressions().len(),
+    );
+    assert!(lost <= restarts && fired >= 18 && compared > 100, "{:?}", undisturbed.fired);
 }
