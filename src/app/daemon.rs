@@ -25,6 +25,7 @@ use super::reload::Reloads;
 use super::signals;
 use super::tasks::Scope;
 use super::view::Shown;
+use super::vitals::Heart;
 
 /// What one query over HTTP may use.
 const QUERY_LIMITS: crate::promql::Limits =
@@ -53,11 +54,13 @@ pub(super) struct Core {
     pub(super) registry: Registry,
     pub(super) clock: Clock,
     pub(super) tsdb: Tsdb,
+    pub(super) store: Store,
     pub(super) history: History,
     pub(super) reloads: Reloads,
     pub(super) notify: Notify,
-    pub(super) judge: Judge,
+    pub(super) judge: Arc<Judge>,
     pub(super) generation: ArcSwap<Generation>,
+    heart: Heart,
     reloading: tokio::sync::Mutex<()>,
 }
 
@@ -81,7 +84,7 @@ impl Daemon {
     pub async fn start(plan: Plan, registry: Registry) -> Result<Self> {
         let clock = Clock::system();
         let started_at = clock.now();
-        let Plan { config, file, mut rules, runbooks, notify, clients } = plan;
+        let Plan { config, file, mut rules, runbooks, notify, heartbeat, clients } = plan;
         let web = Web::bind(&config.web).await?;
         let address = web.local_addr();
         let (base, work) = (Scope::new(&registry), Scope::new(&registry));
@@ -100,7 +103,7 @@ impl Daemon {
         let scraper = Scraper::new(registry.clone(), tsdb.clone());
         let process = Process::new(&registry, started_at);
         let parts = (clock.clone(), tsdb.clone(), store.clone(), notify.clone());
-        let judge = Judge::new(parts, process, scraper, rules, config.scrape.interval);
+        let judge = Judge::new(parts, (process, work.spawner()), scraper, rules, config.scrape.interval);
         let reloads = Reloads::new(&registry);
         reloads.accepted(started_at);
         let generation = Generation::start(config, runbooks, clients, (&registry, &history, &clock));
@@ -109,17 +112,21 @@ impl Daemon {
             registry: registry.clone(),
             clock: clock.clone(),
             tsdb: tsdb.clone(),
+            store: store.clone(),
             history,
             reloads,
             notify,
-            judge,
+            judge: Arc::new(judge),
             generation: ArcSwap::from_pointee(generation),
+            heart: Heart::default(),
             reloading: tokio::sync::Mutex::default(),
         });
         work.run(beat(&core, &work));
+        core.heart.replace(heartbeat, &core);
         let view = Arc::new(Shown::new(Arc::clone(&core)));
         let history = core.history.clone();
-        let sources = web::Sources { clock, registry, tsdb, limits: QUERY_LIMITS, history, view };
+        let notify = core.notify.clone();
+        let sources = web::Sources { clock, registry, tsdb, limits: QUERY_LIMITS, history, notify, started_at, view };
         base.run(web.task(sources, base.spawner(), base.token()));
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "memsentry started");
         Ok(Self { core, address, store, work, base })
@@ -152,6 +159,7 @@ impl Daemon {
     /// Ends everything within 5 s; what waits for delivery stays in the store.
     pub async fn shut_down(self) {
         tracing::info!("stopping");
+        self.core.heart.end();
         self.core.generation.load().end().await;
         self.core.notify.close(LAST_DELIVERIES).await;
         self.work.end(StdDuration::from_millis(500)).await;
@@ -179,7 +187,7 @@ fn beat(core: &Arc<Core>, scope: &Scope) -> crate::model::task::Task {
 
 impl Core {
     /// See [`Daemon::reload`]. One at a time.
-    pub(super) async fn reload(&self) -> Result<(), Vec<Problem>> {
+    pub(super) async fn reload(self: &Arc<Self>) -> Result<(), Vec<Problem>> {
         let _one_at_a_time = self.reloading.lock().await;
         let plan = match Plan::load(&self.file, &self.registry, &self.clock) {
             Ok(plan) => plan,
@@ -191,7 +199,7 @@ impl Core {
                 return Err(problems);
             }
         };
-        let Plan { config, rules, runbooks, notify, clients, .. } = plan;
+        let Plan { config, rules, runbooks, notify, heartbeat, clients, .. } = plan;
         let old = self.generation.load_full();
         if config.web.listen != old.config.web.listen || config.store.path != old.config.store.path {
             tracing::warn!("web.listen and store.path take effect at the next start only");
@@ -199,9 +207,10 @@ impl Core {
         old.end().await;
         self.tsdb.reconfigure(&config.tsdb);
         self.notify.reload(notify);
-        self.judge.reload(rules, config.scrape.interval);
+        self.judge.reload(rules, config.scrape.interval).await;
         let parts = (&self.registry, &self.history, &self.clock);
         self.generation.store(Arc::new(Generation::start(config, runbooks, clients, parts)));
+        self.heart.replace(heartbeat, self);
         self.reloads.accepted(self.clock.now());
         tracing::info!(file = %self.file.display(), "configuration reloaded");
         Ok(())

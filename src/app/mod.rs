@@ -13,6 +13,7 @@ mod reload;
 mod signals;
 pub mod tasks;
 mod view;
+mod vitals;
 
 pub use daemon::Daemon;
 pub use plan::Plan;

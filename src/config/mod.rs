@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::model::{Problem, Secret};
 use crate::yaml::{Decoded, Document};
-use crate::{memory_api, notify, probes, queue, rules, runbooks, scrape, store, tsdb, web};
+use crate::{heartbeat, memory_api, notify, probes, queue, rules, runbooks, scrape, store, tsdb, web};
 
 /// A whole configuration file.
 #[derive(Debug, Clone, Deserialize)]
@@ -47,6 +47,9 @@ pub struct Config {
     /// Memsentry's own log.
     #[serde(default)]
     pub log: Log,
+    /// A dead man's switch outside; without it nobody notices when memsentry itself stops.
+    #[serde(default)]
+    pub heartbeat: Option<heartbeat::Settings>,
     /// Who is told about which alerts; without it nobody is.
     #[serde(default)]
     pub route: Option<notify::Route>,
@@ -56,6 +59,21 @@ pub struct Config {
     /// Whether receivers may run programs on this machine (`command_configs`); false unless set.
     #[serde(default)]
     pub allow_commands: bool,
+    /// How long it is remembered what happened to alerts.
+    #[serde(default)]
+    pub history: notify::History,
+    /// How acknowledgements end.
+    #[serde(default)]
+    pub acknowledge: notify::Acknowledge,
+    /// Which alerts keep others from being told.
+    #[serde(default)]
+    pub inhibit_rules: Vec<notify::InhibitRule>,
+    /// Named times, for routes to be silent or active in.
+    #[serde(default)]
+    pub time_intervals: Vec<notify::TimeInterval>,
+    /// The older name of `time_intervals`.
+    #[serde(default)]
+    pub mute_time_intervals: Vec<notify::TimeInterval>,
 }
 
 /// One service to watch.
@@ -125,6 +143,11 @@ impl Config {
             route: self.route.clone(),
             receivers: self.receivers.clone(),
             allow_commands: self.allow_commands,
+            history: self.history,
+            acknowledge: self.acknowledge,
+            inhibit_rules: self.inhibit_rules.clone(),
+            time_intervals: self.time_intervals.clone(),
+            mute_time_intervals: self.mute_time_intervals.clone(),
         }
     }
 
@@ -142,6 +165,7 @@ impl Config {
                 *file = folder.join(&file);
             }
         }
+        self.heartbeat.iter_mut().for_each(|heartbeat| heartbeat.resolve_paths(folder));
         self.receivers.iter_mut().for_each(|receiver| receiver.resolve_paths(folder));
         if let Some(dir) = &mut self.runbooks.dir {
             *dir = folder.join(&dir);
@@ -168,6 +192,7 @@ impl Config {
             ("tsdb", self.tsdb.problems()),
             ("rules", self.rules.problems()),
             ("web", self.web.problems()),
+            ("heartbeat", self.heartbeat.iter().flat_map(heartbeat::Settings::problems).collect()),
             ("", self.notify().problems()),
         ];
         for (name, found) in sections {

@@ -19,13 +19,16 @@ use crate::store::{Store, StoreError, Table};
 
 use super::alerts::Received;
 use super::dispatcher::{Counts, Dispatcher, Restored};
+use super::drill::{self, Drills};
 use super::keep_alive::KeepAlive;
 use super::metrics::Metrics;
 use super::notifiers::KINDS;
 use super::outbox::{Notifiers, Outbox, Wired};
 use super::route::Plan;
 use super::settings::Settings;
+use super::turn::LastTurn;
 
+mod people;
 mod silences;
 
 pub use silences::SilenceError;
@@ -87,6 +90,16 @@ impl Prepared {
     }
 }
 
+impl Prepared {
+    /// A drill of one of its receivers, without a daemon.
+    ///
+    /// # Errors
+    /// There is no such receiver.
+    pub fn drill(self, request: &drill::Request, at: Timestamp) -> Result<drill::Prepared, String> {
+        drill::prepare(&Dispatcher::new(self.plan), &self.notifiers, request, at)
+    }
+}
+
 /// Tells people about alerts. Clones share one dispatcher and one outbox; it outlives reloads.
 #[derive(Clone)]
 pub struct Notify(Arc<Inner>);
@@ -94,6 +107,7 @@ pub struct Notify(Arc<Inner>);
 struct Inner {
     dispatcher: Arc<Mutex<Dispatcher>>,
     outbox: Outbox,
+    drills: Drills,
     store: Store,
     clock: Clock,
     metrics: Metrics,
@@ -102,7 +116,8 @@ struct Inner {
     early: Mutex<Option<Rounds>>,
     closing: AtomicBool,
     closed: Wake,
-    /// One change of a silence at a time: it is planned, stored, and applied.
+    turn: LastTurn,
+    /// One change of a silence or an acknowledgement at a time: it is planned, stored, and applied.
     changing: tokio::sync::Mutex<()>,
 }
 
@@ -118,8 +133,11 @@ impl Notify {
         outbox.reconfigure(prepared.notifiers);
         let early = Mutex::new(Some(VecDeque::new()));
         let (wake, closing, closed) = (Wake::new(), AtomicBool::new(false), Wake::new());
+        let turn = LastTurn::default();
         let changing = tokio::sync::Mutex::default();
-        let inner = Inner { dispatcher, outbox, store, clock, metrics, wake, early, closing, closed, changing };
+        let (drills, perform) = Drills::new(store.clone(), clock.clone());
+        let inner =
+            Inner { dispatcher, outbox, drills, store, clock, metrics, wake, early, closing, closed, turn, changing };
         let notify = Self(Arc::new(inner));
         let inner = Arc::clone(&notify.0);
         let dispatch = Task::new("dispatcher", move || {
@@ -137,7 +155,12 @@ impl Notify {
             let keep_alive = Arc::clone(&keep_alive);
             async move { keep_alive.run().await }
         });
-        (notify, vec![dispatch, deliver, refresh])
+        let inner = Arc::clone(&notify.0);
+        let prune = Task::new("history", move || {
+            let inner = Arc::clone(&inner);
+            async move { inner.keep_history_short().await }
+        });
+        (notify, vec![dispatch, deliver, refresh, perform, prune])
     }
 
     /// Takes in one round of reports, also an empty one: it says that the rules are alive.
@@ -185,6 +208,12 @@ impl Notify {
     pub fn alerts(&self) -> Vec<(Alert, Option<Timestamp>)> {
         let dispatcher = self.0.dispatcher();
         dispatcher.alerts(self.0.clock.now()).map(|(alert, ended)| (alert.clone(), ended)).collect()
+    }
+
+    /// When the dispatcher last came round.
+    #[must_use]
+    pub fn last_turn(&self) -> Option<Timestamp> {
+        self.0.turn.get()
     }
 
     /// What waits for delivery.
@@ -235,13 +264,14 @@ impl Inner {
             if tidied.is_none_or(|last: Timestamp| now.since(last) >= TIDY_EVERY) {
                 // Not at the start: what was told before it must first be taken up by its repeats.
                 self.tidy_silences(now).await;
-                if tidied.is_some() && self.store.expire_notification_log(now).await.is_err() {
+                if tidied.is_some() && self.tidy(now).await.is_err() {
                     tracing::debug!("the notification log could not be tidied");
                 }
                 tidied = Some(now);
             }
             self.turn_silences(now);
             self.show(now);
+            self.turn.note(now);
             let next = self.dispatcher().next_due().map_or(LONGEST_SLEEP, |due| due.since(now).min(LONGEST_SLEEP));
             tokio::select! {
                 () = self.wake.notified() => {}
@@ -280,14 +310,17 @@ impl Inner {
         Ok(())
     }
 
+    async fn tidy(&self, now: Timestamp) -> Result<(), StoreError> {
+        let in_use = self.dispatcher().log_in_use(TIDY_EVERY, now);
+        self.store.commit_notification(in_use, Vec::new(), Vec::new()).await?;
+        self.store.expire_notification_log(now).await
+    }
+
     /// Stores what changed.
     async fn save(&self) {
         let changes = self.dispatcher().changes();
-        if changes.set.is_empty() && changes.remove.is_empty() {
-            return;
-        }
-        let (set, remove) = (changes.set.clone(), changes.remove.clone());
-        if self.store.put(Table::NotifyAlerts, set, remove).await.is_err() {
+        let (set, remove, history) = (changes.set.clone(), changes.remove.clone(), changes.history.clone());
+        if self.store.put_and_record(Table::NotifyAlerts, set, remove, history).await.is_err() {
             // The store has said so; it comes again with the next change or sleep.
             self.dispatcher().not_saved(&changes);
         }
@@ -299,7 +332,7 @@ impl Inner {
         for chunk in decisions.chunks(MOST_AT_ONCE) {
             let log: Vec<_> = chunk.iter().flat_map(|decision| decision.log.clone()).collect();
             let deliveries: Vec<_> = chunk.iter().flat_map(|decision| decision.deliveries.clone()).collect();
-            if let Err(error) = self.store.commit_notification(log, deliveries.clone()).await {
+            if let Err(error) = self.store.commit_notification(log, deliveries.clone(), Vec::new()).await {
                 tracing::error!(%error, "notifications are told from memory, a crash would lose them");
             }
             for (row, reason) in chunk.iter().flat_map(|decision| decision.deliveries.iter().zip(&decision.reasons)) {
@@ -322,6 +355,7 @@ impl Inner {
             self.metrics.alerts.with_label_values(&[state]).set(count as f64);
         }
         self.show_silences(now);
+        self.show_acknowledgements(now);
     }
 }
 

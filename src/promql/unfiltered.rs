@@ -2,10 +2,11 @@
 //!
 //! A comparison answers with the value it compared, so that value can be had by evaluating the compared side
 //! alone. `and` and `unless` answer with their left side's values, `or` with those of either side, which is why
-//! there may be several. What a filter deeper inside hides (`count(up == 0)`) stays hidden.
+//! there may be several. What stands inside the compared side stays: `count(up == 0)`, or the condition of
+//! `(ratio and on () enough_samples) > 0.1`.
 
 use super::Expr;
-use super::ast::{Binary, BinaryOp, Cardinality, Kind, Matching, Node, Type};
+use super::ast::{BinaryOp, Cardinality, Kind, Matching, Node, Type};
 use crate::model::Labels;
 use crate::model::labels::METRIC_NAME;
 
@@ -14,8 +15,10 @@ use crate::model::labels::METRIC_NAME;
 pub struct Unfiltered {
     /// What to evaluate.
     pub expression: Expr,
-    /// How comparisons of two vectors change the labels, the innermost first.
-    matchings: Vec<Matching>,
+    /// How the comparison of two vectors changes the labels.
+    matching: Option<Matching>,
+    /// Whether there was a comparison to take off.
+    pub compares: bool,
 }
 
 impl Unfiltered {
@@ -23,11 +26,10 @@ impl Unfiltered {
     /// as alerts have none.
     #[must_use]
     pub fn labels(&self, labels: &Labels) -> Labels {
-        let mut labels = labels.without(|name| name == METRIC_NAME);
-        for matching in &self.matchings {
-            labels = labels.without(|name| matching.labels.iter().any(|label| label == name) != matching.on);
-        }
-        labels
+        labels.without(|name| {
+            let named = |matching: &Matching| matching.labels.iter().any(|label| label == name) != matching.on;
+            name == METRIC_NAME || self.matching.as_ref().is_some_and(named)
+        })
     }
 }
 
@@ -38,42 +40,34 @@ impl Expr {
     #[must_use]
     pub fn unfiltered(&self) -> Vec<Unfiltered> {
         let mut sides = Vec::new();
-        collect(self.root(), &mut Vec::new(), &mut sides);
+        collect(self.root(), &mut sides);
         sides
     }
 }
 
-/// `outer` are the matchings of the comparisons around the node, the outermost first.
-fn collect(node: &Node, outer: &mut Vec<Matching>, sides: &mut Vec<Unfiltered>) {
+fn collect(node: &Node, sides: &mut Vec<Unfiltered>) {
     let node = node.unwrapped();
-    if let Kind::Binary(binary) = &node.kind {
-        match binary.op {
-            BinaryOp::And | BinaryOp::Unless => return collect(&binary.left, outer, sides),
-            BinaryOp::Or => {
-                collect(&binary.left, outer, sides);
-                return collect(&binary.right, outer, sides);
-            }
-            op if op.is_comparison() && !binary.returns_bool => return comparison(binary, outer, sides),
-            _ => {}
+    let mut side = |node: &Node, matching, compares| {
+        let node = node.unwrapped();
+        sides.push(Unfiltered { expression: Expr::new(node.clone(), &node.to_string()), matching, compares });
+    };
+    let Kind::Binary(binary) = &node.kind else { return side(node, None, false) };
+    match binary.op {
+        BinaryOp::And | BinaryOp::Unless => collect(&binary.left, sides),
+        BinaryOp::Or => {
+            collect(&binary.left, sides);
+            collect(&binary.right, sides);
         }
-    }
-    let matchings = outer.iter().rev().cloned().collect();
-    sides.push(Unfiltered { expression: Expr::new(node.clone(), &node.to_string()), matchings });
-}
-
-fn comparison(binary: &Binary, outer: &mut Vec<Matching>, sides: &mut Vec<Unfiltered>) {
-    match (binary.left.value_type(), binary.right.value_type()) {
-        (Type::Scalar, _) => collect(&binary.right, outer, sides),
-        (_, Type::Scalar) => collect(&binary.left, outer, sides),
-        _ => match binary.matching.cardinality {
-            Cardinality::OneToOne => {
-                outer.push(binary.matching.clone());
-                collect(&binary.left, outer, sides);
-                outer.pop();
+        op if op.is_comparison() && !binary.returns_bool => {
+            match (binary.left.value_type(), binary.right.value_type(), binary.matching.cardinality) {
+                (Type::Scalar, ..) => side(&binary.right, None, true),
+                (_, Type::Scalar, _) => side(&binary.left, None, true),
+                (.., Cardinality::OneToOne) => side(&binary.left, Some(binary.matching.clone()), true),
+                (.., Cardinality::ManyToOne) if binary.matching.include.is_empty() => side(&binary.left, None, true),
+                _ => {}
             }
-            Cardinality::ManyToOne if binary.matching.include.is_empty() => collect(&binary.left, outer, sides),
-            _ => {}
-        },
+        }
+        _ => side(node, None, false),
     }
 }
 
@@ -87,7 +81,8 @@ mod tests {
         for (text, sides) in [
             ("depth > 100", vec!["depth"]),
             ("2 < depth", vec!["depth"]),
-            ("(0 < depth) < 5", vec!["depth"]),
+            ("(0 < depth) < 5", vec!["0 < depth"]),
+            ("(a and on () b) > 5 and c", vec!["a and on () b"]),
             ("((a / b) > 0.2) and on (target) c > 2.5", vec!["a / b"]),
             ("depth and on (target) increase(done[5m]) == 0", vec!["depth"]),
             ("a > 1 unless b", vec!["a"]),
@@ -114,7 +109,6 @@ mod tests {
             ("a > b", r#"{x="1", y="2"}"#),
             ("a > on (x) b", r#"{x="1"}"#),
             ("a > ignoring (x) b", r#"{y="2"}"#),
-            ("(a > ignoring (x) b) > on (x) c", "{}"),
         ] {
             let sides = parse(text).unwrap().unfiltered();
             assert_eq!(sides[0].labels(&labels).to_string(), left, "{text}");

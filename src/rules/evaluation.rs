@@ -1,6 +1,6 @@
 //! What evaluating rules brought about.
 
-use crate::model::Alert;
+use crate::model::{Alert, Labels};
 use crate::store::Document;
 
 /// The outcome of one or more evaluations.
@@ -12,6 +12,8 @@ pub struct Evaluation {
     pub failures: Vec<RuleFailure>,
     /// Templates that could not be expanded. Their alerts go out with the error as text.
     pub template_failures: Vec<RuleFailure>,
+    /// Alerts whose data went missing or came back.
+    pub data_changes: Vec<DataChange>,
     /// What to keep for the next start; empty where nothing changed.
     pub state: StateChange,
     /// How many samples were written to the store, staleness markers included. They are there already.
@@ -27,6 +29,19 @@ pub struct RuleFailure {
     pub rule: String,
     /// What went wrong.
     pub error: String,
+}
+
+/// An alert that stands still from now on because its data are missing, or goes on because they are back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataChange {
+    /// Its group.
+    pub group: String,
+    /// Its rule.
+    pub rule: String,
+    /// The alert.
+    pub labels: Labels,
+    /// Whether the data are missing now.
+    pub missing: bool,
 }
 
 /// Documents of `store::Table::RuleAlerts` to set and to remove.
@@ -52,6 +67,7 @@ impl Evaluation {
         self.alerts.extend(other.alerts);
         self.failures.extend(other.failures);
         self.template_failures.extend(other.template_failures);
+        self.data_changes.extend(other.data_changes);
         self.state.set.extend(other.state.set);
         self.state.remove.extend(other.state.remove);
         self.samples += other.samples;

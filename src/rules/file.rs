@@ -12,6 +12,7 @@ use crate::model::{Duration, Problem};
 use crate::promql;
 use crate::yaml::Document;
 
+use super::no_data::{self, NoData};
 use super::text::Text;
 
 /// One rule file.
@@ -84,7 +85,7 @@ pub(super) struct RuleSpec {
 #[derive(Debug, Clone)]
 pub(super) enum KindSpec {
     Record,
-    Alert { hold: Duration, keep_firing_for: Duration, annotations: Vec<(String, Text)> },
+    Alert { hold: Duration, keep_firing_for: Duration, annotations: Vec<(String, Text)>, no_data: Option<NoData> },
 }
 
 /// An expression with its text.
@@ -173,6 +174,7 @@ impl Reader<'_> {
                 hold: raw.hold.unwrap_or_default(),
                 keep_firing_for: raw.keep_firing_for.unwrap_or_default(),
                 annotations,
+                no_data: self.no_data(&annotations_path, raw.annotations.get(no_data::ANNOTATION)),
             },
             false => KindSpec::Record,
         };
@@ -204,6 +206,20 @@ impl Reader<'_> {
                 (record, false)
             }
         }
+    }
+
+    /// What the rule says about missing data.
+    fn no_data(&mut self, path: &str, written: Option<&String>) -> Option<NoData> {
+        let written = written?.trim();
+        let policy = NoData::from_name(written);
+        if policy.is_none() {
+            let message = format!("unknown way to treat missing data: {written:?}");
+            let problem = Problem::at(format!("{path}.{}", no_data::ANNOTATION), message)
+                .note(format!("known ways: {}", NoData::NAMES.join(", ")))
+                .suggest(written, NoData::NAMES);
+            self.problems.push(problem);
+        }
+        policy
     }
 
     fn refuse_for_record(&mut self, path: &str, raw: &RawRule) {

@@ -4,6 +4,7 @@
 //! are spread over their interval by a hash of their names, which stays the same across restarts.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration as StdDuration;
 
 use sha2::{Digest, Sha256};
@@ -12,16 +13,18 @@ use crate::model::{Alert, Duration, Labels, STALE_MARKER, Stopwatch, Timestamp};
 use crate::promql::{self, Limits, Value};
 use crate::tsdb::Tsdb;
 
-use super::alerting::{Active, Phase};
-use super::evaluation::{Evaluation, RuleFailure};
+use super::alerting::{Active, Phase, lacked_data};
+use super::evaluation::{DataChange, Evaluation, RuleFailure};
 use super::file::GroupSpec;
 use super::metrics::Metrics;
+use super::no_data::{self, Shared};
 use super::rule::{Kind, Round, Rule};
 use super::text;
 use super::view::{self, GroupView};
 use super::{restore, set::Options};
 
-/// How many of its intervals a firing alert counts as firing if nobody says so again.
+/// How many of its intervals a firing alert counts as firing if nobody says so again; the longest that an evaluation
+/// may take comes on top, so that slow rules do not look like an end.
 const VALID_INTERVALS: u32 = 4;
 
 /// A rule group with the state of its rules.
@@ -39,7 +42,10 @@ pub struct Group {
     pub(super) ended: Vec<Labels>,
     /// Whether the store holds a document that says when this group was last evaluated.
     noted: bool,
-    outlet: Outlet,
+    /// While it is being evaluated elsewhere: how it looked before. Its rules are there, not here.
+    pub(super) away: Option<Box<GroupView>>,
+    pub(super) outlet: Outlet,
+    pub(super) no_data: Arc<Shared>,
     metrics: Metrics,
 }
 
@@ -75,6 +81,10 @@ impl Outlet {
         };
         let labels = self.labels(labels);
         let mut annotations = active.annotations.clone();
+        annotations.remove(no_data::ANNOTATION);
+        if let Some(since) = active.no_data_since {
+            annotations.insert("no_data".into(), format!("no data since {}, held as it was", since.rfc3339()));
+        }
         let name = labels.get(crate::model::labels::ALERT_NAME).unwrap_or("").to_owned();
         annotations.entry("runbook_url".into()).or_insert_with(|| format!("{}/runbooks/{name}", self.external_url));
         let query = crate::template::escape_query(expression.trim());
@@ -105,7 +115,9 @@ impl Group {
             last_evaluation: None,
             ended: Vec::new(),
             noted: false,
+            away: None,
             outlet: options.outlet(),
+            no_data: Arc::default(),
             metrics: metrics.clone(),
         }
     }
@@ -114,6 +126,12 @@ impl Group {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// When it was last evaluated.
+    #[must_use]
+    pub fn last_evaluation(&self) -> Option<Timestamp> {
+        self.last_evaluation
     }
 
     /// Time between evaluations.
@@ -133,7 +151,7 @@ impl Group {
     #[must_use]
     pub fn is_due(&self, at: Timestamp) -> bool {
         // Unequal, not later: a clock that is set back must not stop the group.
-        self.last_evaluation.is_none_or(|last| self.slot(last) != self.slot(at))
+        self.away.is_none() && self.last_evaluation.is_none_or(|last| self.slot(last) != self.slot(at))
     }
 
     /// When the slot after that of `at` begins.
@@ -157,9 +175,31 @@ impl Group {
         at.millis().saturating_sub(self.offset_millis()).div_euclid(self.interval_millis())
     }
 
-    /// Evaluates every rule at `at` and writes the results to `tsdb`. A rule that fails keeps its alerts as
-    /// they were; they are handed on all the same, so that trouble of ours does not look like recovery.
+    /// Hands the group out to be evaluated elsewhere; what stays behind shows it as it was.
+    pub(super) fn lend(&mut self) -> Self {
+        let away = Some(Box::new(self.view()));
+        let (name, file, outlet) = (self.name.clone(), self.file.clone(), self.outlet.clone());
+        let (rules, ended) = (Vec::new(), Vec::new());
+        let (no_data, metrics) = (Arc::clone(&self.no_data), self.metrics.clone());
+        let stays = Self { name, file, rules, ended, outlet, no_data, metrics, away, ..*self };
+        std::mem::replace(self, stays)
+    }
+
+    /// [`Group::evaluate_while`] without an early end.
     pub fn evaluate(&mut self, at: Timestamp, tsdb: &Tsdb, limits: &Limits) -> Evaluation {
+        self.evaluate_while(&|| true, at, tsdb, limits)
+    }
+
+    /// Evaluates every rule at `at` and writes the results to `tsdb`; before each rule it asks whether to `go_on`. A
+    /// rule that fails or is not reached keeps its alerts as they were; they are handed on all the same, so that
+    /// trouble of ours does not look like recovery.
+    pub fn evaluate_while(
+        &mut self,
+        go_on: &dyn Fn() -> bool,
+        at: Timestamp,
+        tsdb: &Tsdb,
+        limits: &Limits,
+    ) -> Evaluation {
         let watch = Stopwatch::start();
         let read_at = at - self.query_offset.std();
         let mut evaluation = Evaluation::default();
@@ -168,12 +208,17 @@ impl Group {
         evaluation.samples += ended.len();
         tsdb.append(read_at, ended.into_iter().map(|labels| (labels, STALE_MARKER)));
 
-        let query = |text: &str| query(text, tsdb, at, limits);
-        let world = text::world(&self.outlet.external_labels, &self.outlet.external_url, at, &query);
-        let round = Round { at, read_at, limit: self.limit, tsdb, limits, world };
-        let valid_until = at + self.interval.std() * VALID_INTERVALS;
+        let longest = limits.timeout.std().saturating_mul(u32::try_from(self.rules.len()).unwrap_or(u32::MAX));
+        let valid_until = at + self.interval.std() * VALID_INTERVALS + longest;
         for rule in &mut self.rules {
-            step(rule, &self.name, &round, &self.metrics, &mut evaluation);
+            if go_on() {
+                let budget = Queries { tsdb, at, limits, watch: Stopwatch::start() };
+                let query = |text: &str| budget.answer(text);
+                let world = text::world(&self.outlet.external_labels, &self.outlet.external_url, at, &query);
+                let no_data = &self.no_data;
+                let round = Round { at, read_at, limit: self.limit, tsdb, limits, world, no_data };
+                step(rule, &self.name, &round, &self.metrics, &mut evaluation);
+            }
             if let Kind::Alerting(alerting) = &rule.kind {
                 let text = &rule.expression.text;
                 let alerts = alerting.active.iter();
@@ -183,6 +228,7 @@ impl Group {
             }
         }
         self.note(at, &mut evaluation);
+        self.metrics.held.with_label_values(&[&self.name]).set(self.held());
         self.last_evaluation = Some(at);
         self.evaluation_time = watch.elapsed();
         self.metrics.duration.with_label_values(&[&self.name]).observe(self.evaluation_time.as_secs_f64());
@@ -208,6 +254,13 @@ impl Group {
             #[allow(clippy::cast_precision_loss)]
             self.metrics.missed.with_label_values(&[&self.name]).inc_by(missed as f64);
         }
+    }
+
+    /// How many alerts stand still for lack of data.
+    #[allow(clippy::cast_precision_loss)] // far below 2^53
+    fn held(&self) -> f64 {
+        let alerts = self.rules.iter().filter_map(Rule::alerting).flat_map(|rule| rule.active.values());
+        alerts.filter(|active| active.no_data_since.is_some()).count() as f64
     }
 
     /// Keeps the time of the last evaluation while alerts are pending, see [`restore`].
@@ -242,15 +295,38 @@ fn step(rule: &mut Rule, group: &str, round: &Round<'_>, metrics: &Metrics, eval
     evaluation.template_failures.extend(template_errors.into_iter().map(|error| failure(error, rule.name())));
     if let Kind::Alerting(alerting) = &rule.kind {
         restore::difference(&rule.identity, &before, &alerting.active, &mut evaluation.state);
+        for (labels, active) in &alerting.active {
+            let (missing, was_missing) = (active.no_data_since.is_some(), before.get(labels).is_some_and(lacked_data));
+            if missing != was_missing {
+                let (group, rule, labels) = (group.to_owned(), alerting.name.clone(), labels.clone());
+                evaluation.data_changes.push(DataChange { group, rule, labels, missing });
+            }
+        }
     }
 }
 
-/// Answers `query` in a template.
-fn query(text: &str, tsdb: &Tsdb, at: Timestamp, limits: &Limits) -> Result<Vec<(Labels, f64)>, String> {
-    let parsed = promql::parse(text).map_err(|error| error.to_string())?;
-    match promql::instant(&parsed, tsdb, at, limits).map_err(|error| error.to_string())?.value {
-        Value::Vector(vector) => Ok(vector.into_iter().map(|element| (element.labels, element.sample.value)).collect()),
-        Value::Scalar(value) => Ok(vec![(Labels::empty(), value)]),
-        Value::String(_) | Value::Matrix(_) => Err("query result is not a vector or scalar".into()),
+/// Answers `query` in the templates of one evaluation of one rule, which share one rule's time.
+struct Queries<'a> {
+    tsdb: &'a Tsdb,
+    at: Timestamp,
+    limits: &'a Limits,
+    watch: Stopwatch,
+}
+
+impl Queries<'_> {
+    fn answer(&self, text: &str) -> Result<Vec<(Labels, f64)>, String> {
+        let left = self.limits.timeout.std().saturating_sub(self.watch.elapsed());
+        if left.is_zero() {
+            return Err(format!("the queries of this rule's templates took longer than {}", self.limits.timeout));
+        }
+        let limits = Limits { timeout: left.into(), ..*self.limits };
+        let parsed = promql::parse(text).map_err(|error| error.to_string())?;
+        match promql::instant(&parsed, self.tsdb, self.at, &limits).map_err(|error| error.to_string())?.value {
+            Value::Vector(vector) => {
+                Ok(vector.into_iter().map(|element| (element.labels, element.sample.value)).collect())
+            }
+            Value::Scalar(value) => Ok(vec![(Labels::empty(), value)]),
+            Value::String(_) | Value::Matrix(_) => Err("query result is not a vector or scalar".into()),
+        }
     }
 }

@@ -42,7 +42,7 @@ pub fn lint(source: &Source, evaluation_interval: Duration) -> Vec<Problem> {
 }
 
 fn alert(rule: &RuleSpec, path: &str, interval: Duration, problems: &mut Vec<Problem>) {
-    let KindSpec::Alert { hold, keep_firing_for, annotations } = &rule.kind else { return };
+    let KindSpec::Alert { hold, keep_firing_for, annotations, .. } = &rule.kind else { return };
     for (key, duration) in [("for", hold), ("keep_firing_for", keep_firing_for)] {
         if !duration.is_zero() && *duration < interval {
             let message = format!("{duration} is shorter than the interval {interval}, so it makes no difference");

@@ -25,9 +25,14 @@ static LAST: Definition = Definition::gauge(
     "When the group was last evaluated.",
     &["group"],
 );
+static HELD: Definition = Definition::gauge(
+    "memsentry_rule_group_alerts_without_data",
+    "Alerts of the group that are held as they were because their data are missing.",
+    &["group"],
+);
 
 /// Every metric of this module.
-pub static DEFINITIONS: &[&Definition] = &[&EVALUATIONS, &FAILURES, &DURATION, &MISSED, &LAST];
+pub static DEFINITIONS: &[&Definition] = &[&EVALUATIONS, &FAILURES, &DURATION, &MISSED, &LAST, &HELD];
 
 /// Handles of all groups.
 #[derive(Clone)]
@@ -37,6 +42,7 @@ pub(super) struct Metrics {
     pub(super) duration: Histogram,
     pub(super) missed: Counter,
     pub(super) last: Gauge,
+    pub(super) held: Gauge,
 }
 
 impl Metrics {
@@ -47,6 +53,7 @@ impl Metrics {
             duration: registry.histogram(&DURATION),
             missed: registry.counter(&MISSED),
             last: registry.gauge(&LAST),
+            held: registry.gauge(&HELD),
         }
     }
 
@@ -64,5 +71,6 @@ impl Metrics {
         }
         let _ = self.duration.remove_label_values(&[group]);
         let _ = self.last.remove_label_values(&[group]);
+        let _ = self.held.remove_label_values(&[group]);
     }
 }

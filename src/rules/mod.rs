@@ -4,14 +4,15 @@
 //! results of its rules to the store and answers with the alerts to hand on and the state to keep. Who is
 //! told about an alert is decided elsewhere (`notify`); the two share `model::Alert` only.
 
+mod absence;
 mod alerting;
 mod evaluation;
 mod file;
 mod group;
 mod lint;
 mod metrics;
+mod no_data;
 mod recording;
-mod resolved;
 mod restore;
 mod retired;
 mod rule;
@@ -19,17 +20,19 @@ mod set;
 mod settings;
 mod sources;
 mod text;
+mod values;
 mod view;
 mod window;
 
 #[cfg(test)]
 mod tests;
 
-pub use evaluation::{Evaluation, RuleFailure, StateChange};
+pub use evaluation::{DataChange, Evaluation, RuleFailure, StateChange};
 pub use file::Source;
 pub use group::Group;
 pub use lint::lint;
 pub use metrics::DEFINITIONS;
+pub use no_data::NoData;
 pub use set::{Options, RuleSet};
 pub use settings::Settings;
 pub use sources::read_sources;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Labels, Timestamp};
 use crate::store::Document;
 
-use super::alerting::{Active, Phase};
+use super::alerting::{Active, Lasting, Phase};
 use super::evaluation::StateChange;
 
 /// Keys of alerts begin with this, then the rule's identity, then the alert's fingerprint.
@@ -34,6 +34,10 @@ pub(super) struct StoredAlert {
     /// As text too.
     #[serde(default)]
     resolved_value: Option<String>,
+    #[serde(default)]
+    fed_by: Vec<usize>,
+    #[serde(default)]
+    no_data_since: Option<Timestamp>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -73,6 +77,8 @@ pub(super) fn alert_document(identity: &str, labels: &Labels, active: &Active) -
         keep_firing_since: active.keep_firing_since,
         resolved_at: active.resolved_at,
         resolved_value: active.resolved_value.map(|value| value.to_string()),
+        fed_by: active.fed_by.clone(),
+        no_data_since: active.no_data_since,
     };
     // Strings, whole numbers and maps of strings always serialize.
     let body = serde_json::to_string(&stored).unwrap_or_default();
@@ -82,7 +88,7 @@ pub(super) fn alert_document(identity: &str, labels: &Labels, active: &Active) -
 /// What changed between two states of a rule's alerts.
 pub(super) fn difference(
     identity: &str,
-    before: &BTreeMap<Labels, (Phase, [Option<Timestamp>; 4])>,
+    before: &BTreeMap<Labels, Lasting>,
     now: &BTreeMap<Labels, Active>,
     change: &mut StateChange,
 ) {
@@ -144,6 +150,8 @@ fn active(stored: StoredAlert) -> Option<(Labels, Active)> {
         resolved_at: stored.resolved_at,
         resolved_value: stored.resolved_value.and_then(|value| value.parse().ok()),
         unseen_until: None,
+        fed_by: stored.fed_by,
+        no_data_since: stored.no_data_since,
     };
     Some((stored.labels, active))
 }

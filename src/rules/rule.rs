@@ -9,12 +9,13 @@ use crate::model::{Labels, STALE_MARKER, Sample, Stopwatch, Timestamp};
 use crate::promql::{self, Limits, Value, VectorSample};
 use crate::tsdb::Tsdb;
 
-use super::alerting::AlertingRule;
+use super::alerting::{AlertingRule, Moment};
 use super::file::{Expression, KindSpec, RuleSpec};
+use super::no_data::Shared;
 use super::recording::RecordingRule;
 use super::text::World;
 use super::view::Health;
-use super::{resolved, window};
+use super::{absence, values, window};
 
 /// A rule with its state.
 #[derive(Debug, Clone)]
@@ -48,6 +49,7 @@ pub(super) struct Round<'a> {
     pub(super) tsdb: &'a Tsdb,
     pub(super) limits: &'a Limits,
     pub(super) world: World<'a>,
+    pub(super) no_data: &'a Shared,
 }
 
 impl Rule {
@@ -56,13 +58,15 @@ impl Rule {
         let RuleSpec { name, expression, labels, kind } = spec;
         let kind = match kind {
             KindSpec::Record => Kind::Recording(RecordingRule { name, labels }),
-            KindSpec::Alert { hold, keep_firing_for, annotations } => Kind::Alerting(AlertingRule {
+            KindSpec::Alert { hold, keep_firing_for, annotations, no_data } => Kind::Alerting(AlertingRule {
                 name,
                 hold,
                 keep_firing_for,
                 labels,
                 annotations,
                 active: std::collections::BTreeMap::new(),
+                no_data,
+                known: std::collections::BTreeMap::new(),
             }),
         };
         Self {
@@ -96,6 +100,7 @@ impl Rule {
     pub(super) fn follow(&mut self, old: Self) {
         if let (Kind::Alerting(new), Kind::Alerting(old)) = (&mut self.kind, old.kind) {
             new.active = old.active;
+            new.known = old.known;
         }
         self.health = old.health;
         self.last_error = old.last_error;
@@ -134,12 +139,16 @@ impl Rule {
         match &mut self.kind {
             Kind::Recording(rule) => rule.step(result, round.limit),
             Kind::Alerting(rule) => {
+                let expression = &self.expression.parsed;
                 let waits = rule.active.values().any(|a| a.unseen_until.is_some_and(|until| round.at < until));
                 let lookback = round.limits.lookback.std();
-                let judgeable =
-                    !waits || window::is_filled(&self.expression.parsed, round.tsdb, round.read_at, lookback);
-                let series = rule.step(round.at, result, judgeable, round.limit, &round.world, errors)?;
-                resolved::note_values(rule, &self.expression.parsed, round);
+                let judgeable = !waits || window::is_filled(expression, round.tsdb, round.read_at, lookback);
+                let mut seen = rule.expand(result, &round.world, errors)?;
+                let (mut feeds, valued) = absence::look(rule, expression, &mut seen, round);
+                let (at, limit, no_data) = (round.at, round.limit, round.no_data);
+                let moment = Moment { at, judgeable, limit, no_data, valued };
+                let series = rule.step(&moment, seen, &mut feeds)?;
+                values::note_ended(rule, expression, round);
                 Ok(series)
             }
         }

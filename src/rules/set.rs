@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration as StdDuration;
 
 use crate::metrics::Registry;
@@ -16,11 +17,12 @@ use super::evaluation::Evaluation;
 use super::file::{self, Source};
 use super::group::{Group, Outlet};
 use super::metrics::Metrics;
+use super::no_data::{self, Shared};
 use super::restore;
 use super::retired::Retired;
 use super::rule::{Kind, Rule};
 use super::sources::sources;
-use super::view::GroupView;
+use super::view::{GroupView, State};
 use super::window;
 
 /// What all groups share.
@@ -65,7 +67,22 @@ impl RuleSet {
             external_labels: settings.external_labels.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect(),
             external_url: external_url.trim_end_matches('/').to_owned(),
         };
-        Self::parse(&sources(settings, base)?, &options, registry)
+        let mut rules = Self::parse(&sources(settings, base)?, &options, registry)?;
+        let (default, at_most) = (settings.no_data, settings.no_data_at_most);
+        rules.share(Shared { default, at_most, ..Shared::default() });
+        Ok(rules)
+    }
+
+    /// Tells all values that some labels have in this configuration: an alert about another one is not held when its
+    /// data are missing, because what it is about was removed.
+    pub fn know_values(&mut self, existing: BTreeMap<String, BTreeSet<String>>) {
+        let shared = self.groups.first().map(|group| Shared::clone(&group.no_data)).unwrap_or_default();
+        self.share(Shared { existing, ..shared });
+    }
+
+    fn share(&mut self, shared: Shared) {
+        let shared = Arc::new(shared);
+        self.groups.iter_mut().for_each(|group| group.no_data = Arc::clone(&shared));
     }
 
     /// Checks and takes the rules of `sources`.
@@ -114,9 +131,35 @@ impl RuleSet {
         rules.map(|rule| window::reach(&rule.expression.parsed, lookback.std())).max().unwrap_or(lookback.std())
     }
 
-    /// Evaluates every group that is due at `at`. Call it after each scrape, with the scrape's time.
+    /// Hands out every group that is due at `at`, to be evaluated and given back; until then it shows what it was and
+    /// is not due.
+    pub fn lend_due(&mut self, at: Timestamp) -> Vec<Group> {
+        self.groups.iter_mut().filter(|group| group.is_due(at)).map(Group::lend).collect()
+    }
+
+    /// Takes a group back that was handed out.
+    pub fn take_back(&mut self, group: Group) {
+        let place =
+            self.groups.iter_mut().find(|at| at.away.is_some() && at.name == group.name && at.file == group.file);
+        if let Some(place) = place {
+            *place = group;
+        }
+    }
+
+    /// How many groups are handed out.
+    #[must_use]
+    pub fn away(&self) -> usize {
+        self.groups.iter().filter(|group| group.away.is_some()).count()
+    }
+
+    /// What is to be told at `at` of alerts whose rules are gone.
+    pub fn evaluate_retired(&mut self, at: Timestamp) -> Evaluation {
+        self.retired.evaluate(at, &self.outlet)
+    }
+
+    /// Evaluates every group that is due at `at`, one after the other.
     pub fn evaluate_due(&mut self, at: Timestamp, tsdb: &Tsdb, limits: &Limits) -> Evaluation {
-        let mut evaluation = self.retired.evaluate(at, &self.outlet);
+        let mut evaluation = self.evaluate_retired(at);
         for group in self.groups.iter_mut().filter(|group| group.is_due(at)) {
             evaluation.absorb(group.evaluate(at, tsdb, limits));
         }
@@ -126,18 +169,21 @@ impl RuleSet {
         evaluation
     }
 
-    /// An alert that is over for one rule and fires for another with the same labels, such as the edited form of
-    /// the same rule, fires. Telling both would page and resolve in turns.
-    fn leave_out_overruled(&self, alerts: &mut Vec<Alert>) {
+    /// Leaves out what is over for one rule and fires for another with the same labels, such as the edited form of
+    /// the same rule: it fires. Telling both would page and resolve in turns.
+    pub fn leave_out_overruled(&self, alerts: &mut Vec<Alert>) {
         if alerts.iter().all(|alert| alert.ends_at.is_none()) {
             return;
         }
         let rules = self.groups.iter().flat_map(|group| &group.rules);
-        let firing: BTreeSet<Labels> = rules
+        let here = rules
             .filter_map(Rule::alerting)
             .flat_map(|rule| rule.active.iter().filter(|(_, active)| active.phase == Phase::Firing))
-            .map(|(labels, _)| self.outlet.labels(labels))
-            .collect();
+            .map(|(labels, _)| labels);
+        let away = self.groups.iter().filter_map(|group| group.away.as_deref());
+        let away = away.flat_map(GroupView::alerts).filter(|alert| alert.state == State::Firing);
+        let firing: BTreeSet<Labels> =
+            here.chain(away.map(|alert| &alert.labels)).map(|labels| self.outlet.labels(labels)).collect();
         alerts.retain(|alert| alert.ends_at.is_none() || !firing.contains(&alert.labels));
     }
 
@@ -156,6 +202,9 @@ impl RuleSet {
                         active.active_at = (active.active_at + down).min(at.max(active.active_at));
                     }
                     active.unseen_until = Some(at + hold);
+                    if labels.get(no_data::LABEL).is_some() {
+                        alerting.known.insert(labels.without(|name| name == no_data::LABEL), active.fed_by.clone());
+                    }
                     alerting.active.insert(labels, active);
                 }
             }
@@ -224,6 +273,8 @@ fn number_repeated(groups: &mut [Group]) {
     }
 }
 
+#[cfg(test)]
+mod no_data_tests;
 #[cfg(test)]
 mod resolved_tests;
 #[cfg(test)]

@@ -6,6 +6,8 @@ use serde::Deserialize;
 
 use crate::model::{Duration, Problem};
 
+use super::no_data::NoData;
+
 /// Which rules are judged, and how often.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,15 +22,33 @@ pub struct Settings {
     /// Labels that every alert carries to its receivers unless it has them already; templates see them too.
     #[serde(default)]
     pub external_labels: BTreeMap<String, String>,
+    /// What happens to alerts whose data are missing, for rules without the annotation `memsentry_no_data`: `ok` (over,
+    /// as in Prometheus, unless set), `keep` (they stay as they are) or `alert` (they stay, and an alert tells it).
+    #[serde(default)]
+    pub no_data: NoData,
+    /// Longest time for which a lack of data holds an alert, or is an alert; 1d unless set, 0s for any time. After
+    /// it the alert is over, with nothing known.
+    #[serde(default = "default_no_data_at_most")]
+    pub no_data_at_most: Duration,
 }
 
 fn default_interval() -> Duration {
     Duration::from_secs(15)
 }
 
+fn default_no_data_at_most() -> Duration {
+    Duration::from_secs(86_400)
+}
+
 impl Default for Settings {
     fn default() -> Self {
-        Self { files: Vec::new(), evaluation_interval: default_interval(), external_labels: BTreeMap::new() }
+        Self {
+            files: Vec::new(),
+            evaluation_interval: default_interval(),
+            external_labels: BTreeMap::new(),
+            no_data: NoData::default(),
+            no_data_at_most: default_no_data_at_most(),
+        }
     }
 }
 

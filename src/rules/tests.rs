@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::model::{Duration, Labels, Sample, Timestamp};
 use crate::promql::VectorSample;
 
-use super::alerting::{AlertingRule, Phase};
+use super::alerting::{AlertingRule, Moment, Phase};
+use super::no_data::{Feeds, Shared};
 use super::text::{Text, world};
 
 fn rule(hold: u64, keep_firing_for: u64) -> AlertingRule {
@@ -19,6 +20,8 @@ fn rule(hold: u64, keep_firing_for: u64) -> AlertingRule {
         labels: texts(&[("severity", "page"), ("of", "{{ $labels.x }}")]),
         annotations: texts(&[("value", "{{ $value }}")]),
         active: BTreeMap::new(),
+        no_data: None,
+        known: BTreeMap::new(),
     }
 }
 
@@ -34,10 +37,23 @@ fn vector(seconds: u32, seen: &[(&str, f64)]) -> Vec<VectorSample> {
 }
 
 fn step(rule: &mut AlertingRule, seconds: u32, seen: &[(&str, f64)]) -> Result<Vec<(Labels, f64)>, String> {
+    step_limited(rule, seconds, seen, 0, &mut Vec::new())
+}
+
+fn step_limited(
+    rule: &mut AlertingRule,
+    seconds: u32,
+    seen: &[(&str, f64)],
+    limit: usize,
+    errors: &mut Vec<String>,
+) -> Result<Vec<(Labels, f64)>, String> {
     let query = |_: &str| Ok(Vec::new());
     let external = Labels::empty();
     let world = world(&external, "http://x", at(seconds), &query);
-    rule.step(at(seconds), vector(seconds, seen), false, 0, &world, &mut Vec::new())
+    let seen = rule.expand(vector(seconds, seen), &world, errors)?;
+    let no_data = Shared::default();
+    let moment = Moment { at: at(seconds), judgeable: false, limit, no_data: &no_data, valued: None };
+    rule.step(&moment, seen, &mut Feeds::default())
 }
 
 /// Where every alert stands, as `x=state`.
@@ -179,11 +195,7 @@ fn two_results_with_the_labels_of_one_alert_are_an_error_that_changes_nothing() 
 #[test]
 fn more_alerts_than_the_limit_are_all_dropped() {
     let mut rule = rule(0, 0);
-    let query = |_: &str| Ok(Vec::new());
-    let external = Labels::empty();
-    let world = world(&external, "", at(0), &query);
-    let seen = vector(0, &[("a", 1.0), ("b", 1.0)]);
-    let error = rule.step(at(0), seen, false, 1, &world, &mut Vec::new()).unwrap_err();
+    let error = step_limited(&mut rule, 0, &[("a", 1.0), ("b", 1.0)], 1, &mut Vec::new()).unwrap_err();
     assert_eq!((error.as_str(), rule.active.len()), ("exceeded limit of 1 with 2 alerts", 0));
 }
 
@@ -191,11 +203,8 @@ fn more_alerts_than_the_limit_are_all_dropped() {
 fn an_alert_whose_template_fails_goes_out_with_the_error_as_text() {
     let mut rule = rule(0, 0);
     rule.annotations = vec![("bad".into(), Text::new("{{ $labels.x | humanize }}").unwrap())];
-    let query = |_: &str| Ok(Vec::new());
-    let external = Labels::empty();
-    let world = world(&external, "", at(0), &query);
     let mut errors = Vec::new();
-    rule.step(at(0), vector(0, A), false, 0, &world, &mut errors).unwrap();
+    step_limited(&mut rule, 0, A, 0, &mut errors).unwrap();
     let active = rule.active.first_key_value().unwrap().1;
     let error = "error calling humanize: can't convert \"a\" to float";
     assert_eq!(active.annotations["bad"], format!("<error expanding template: {error}>"));

@@ -28,6 +28,16 @@ pub struct GroupView {
     pub rules: Vec<RuleView>,
 }
 
+impl GroupView {
+    /// The alerts of its rules that are pending or fire.
+    pub fn alerts(&self) -> impl Iterator<Item = &AlertView> {
+        self.rules.iter().flat_map(|rule| match &rule.kind {
+            RuleKind::Alerting { alerts, .. } => alerts.as_slice(),
+            RuleKind::Recording => &[],
+        })
+    }
+}
+
 /// Whether a rule could be evaluated the last time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
@@ -133,6 +143,9 @@ pub struct AlertView {
 }
 
 pub(super) fn group(group: &Group) -> GroupView {
+    if let Some(before) = &group.away {
+        return GroupView::clone(before);
+    }
     GroupView {
         name: group.name.clone(),
         file: group.file.clone(),

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use http::{HeaderValue, StatusCode, header};
 
-use super::{Sources, api, health, metrics, pages};
+use super::{Sources, api, api_v2, health, metrics, pages, same_site};
 
 /// One thing that is answered.
 pub struct Route {
@@ -82,11 +82,37 @@ pub static ROUTES: &[Route] = &[
     },
     Route { path: "/api/v1/alerts", about: "pending and firing alerts", handler: || get(api::rules::alerts) },
     Route { path: "/api/v1/rules", about: "rules and how they stand", handler: || get(api::rules::rules) },
+    Route {
+        path: "/api/v2/alerts",
+        about: "Alertmanager's list of alerts; POST: takes alerts in",
+        handler: || {
+            let body = DefaultBodyLimit::max(api_v2::receive::MOST_BYTES);
+            get(api_v2::alerts::list).post(api_v2::receive::post).layer(body)
+        },
+    },
+    Route { path: "/api/v2/alerts/groups", about: "alerts as they are told", handler: || get(api_v2::alerts::groups) },
+    Route {
+        path: "/api/v2/silences",
+        about: "silences; POST: makes or changes one",
+        handler: || get(api_v2::silences::list).post(api_v2::silences::post),
+    },
+    Route {
+        path: "/api/v2/silence/{id}",
+        about: "a silence; DELETE: ends it",
+        handler: || get(api_v2::silences::get).delete(api_v2::silences::delete),
+    },
+    Route { path: "/api/v2/status", about: "version, routes", handler: || get(api_v2::status::status) },
+    Route { path: "/api/v2/receivers", about: "names of receivers", handler: || get(api_v2::status::receivers) },
 ];
 
 /// All routes over these sources; an answer takes at most `exchange`.
 pub(super) fn router(sources: Sources, exchange: StdDuration) -> Router {
     let requests = sources.registry.counter(&metrics::REQUESTS);
+    for status in ["firing", "resolved"] {
+        sources.registry.counter(&metrics::ALERTS_RECEIVED).with_label_values(&[status]).inc_by(0.0);
+    }
+    sources.registry.counter(&metrics::ALERTS_INVALID).with_label_values::<&str>(&[]).inc_by(0.0);
+    sources.registry.gauge(&metrics::API_VERSION).with_label_values(&[api_v2::status::VERSION]).set(1.0);
     let mut router = Router::new();
     for route in ROUTES {
         router = router.route(route.path, (route.handler)());
@@ -96,6 +122,7 @@ pub(super) fn router(sources: Sources, exchange: StdDuration) -> Router {
         .fallback(pages::not_found)
         .method_not_allowed_fallback(pages::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(middleware::from_fn(same_site::guard))
         .layer(middleware::from_fn_with_state((requests, exchange), around))
         .with_state(Arc::new(sources))
 }
@@ -116,7 +143,8 @@ async fn around(
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        // Not "no-referrer": a form's request would then come without the origin by which it is known as ours.
+        (header::REFERRER_POLICY, "same-origin"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }

@@ -1,5 +1,6 @@
 //! The server from outside, over loopback: what it answers, and what it does not put up with.
 
+mod alertmanager;
 mod api;
 mod promtool;
 mod sample;
@@ -35,6 +36,7 @@ async fn every_route_in_the_table_answers() {
         let expected = match route.path {
             "/api/v1/query" | "/api/v1/query_range" | "/api/v1/series" => 400,
             "/graph" => 302,
+            "/api/v2/silence/{id}" => 404,
             _ => 200,
         };
         assert_eq!(answer.code, expected, "{path}: {}", answer.body);

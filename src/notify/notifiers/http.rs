@@ -17,6 +17,7 @@ mod endpoint;
 mod retry_after;
 mod tls;
 
+pub(crate) use endpoint::chain;
 pub(super) use endpoint::{Endpoint, Post};
 pub use retry_after::retry_after;
 
@@ -131,7 +132,7 @@ impl SecretUrl {
     }
 
     /// The URL, checked. The problem does not repeat it.
-    pub(super) fn parse(&self, at: &str) -> Result<reqwest::Url, Box<Problem>> {
+    pub(crate) fn parse(&self, at: &str) -> Result<reqwest::Url, Box<Problem>> {
         let url = reqwest::Url::parse(self.0.expose())
             .map_err(|error| Box::new(Problem::at(at, format!("not a URL: {error}"))))?;
         match url.scheme() {
@@ -187,7 +188,7 @@ pub(super) fn timeout_problem(timeout: Duration) -> Option<Problem> {
 
 impl HttpConfig {
     /// What is wrong, with paths below `http_config`.
-    pub(super) fn problems(&self) -> Vec<Problem> {
+    pub(crate) fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         let ways = [self.basic_auth.is_some(), self.authorization.is_some(), self.bearer_token.is_some()];
         if ways.iter().filter(|way| **way).count() > 1 {
@@ -236,6 +237,41 @@ impl HttpConfig {
         Some(Secret::new(format!("{} {}", authorization.kind, authorization.credentials.expose())))
     }
 
+    /// A client that connects as the settings say.
+    pub(crate) fn client(&self) -> Result<reqwest::Client, Box<Problem>> {
+        client::build(self)
+    }
+
+    /// The headers of every request, with what in them is secret.
+    pub(crate) fn headers(&self) -> Result<(http::HeaderMap, Vec<Secret>), Box<Problem>> {
+        let (mut headers, mut secrets) = (http::HeaderMap::new(), self.secrets());
+        if let Some(header) = self.header() {
+            if let Ok(mut value) = http::HeaderValue::from_str(header.expose()) {
+                value.set_sensitive(true);
+                headers.insert(http::header::AUTHORIZATION, value);
+            }
+            secrets.push(header);
+        }
+        for (name, values) in &self.http_headers {
+            let at = format!("http_config.http_headers.{name}");
+            let wrong = |why: String| Box::new(Problem::at(&at, why));
+            let header = http::HeaderName::try_from(name).map_err(|_| wrong("is not a header name".to_owned()))?;
+            let mut texts = values.values.clone();
+            for file in &values.files {
+                let text = std::fs::read_to_string(file);
+                let text = text.map_err(|error| wrong(format!("cannot read {}: {error}", file.display())))?;
+                secrets.push(Secret::new(text.trim().to_owned()));
+                texts.push(text.trim().to_owned());
+            }
+            for text in texts {
+                let value = http::HeaderValue::from_str(&text);
+                let value = value.map_err(|_| wrong("holds a character that no header may hold".to_owned()))?;
+                headers.append(header.clone(), value);
+            }
+        }
+        Ok((headers, secrets))
+    }
+
     /// The bare credentials, to be kept out of errors.
     fn secrets(&self) -> Vec<Secret> {
         let password = self.basic_auth.iter().map(|auth| auth.password.clone());
@@ -245,7 +281,7 @@ impl HttpConfig {
     }
 
     /// Puts relative paths below `folder`.
-    pub(in crate::notify) fn resolve_paths(&mut self, folder: &Path) {
+    pub(crate) fn resolve_paths(&mut self, folder: &Path) {
         self.tls_config.iter_mut().for_each(|tls| tls.resolve_paths(folder));
         for file in self.http_headers.values_mut().flat_map(|values| &mut values.files) {
             *file = folder.join(&file);

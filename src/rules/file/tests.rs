@@ -45,7 +45,7 @@ groups:
     let labels: Vec<String> =
         group.rules[0].labels.iter().map(|(name, text)| format!("{name}={}", text.raw())).collect();
     assert_eq!(labels, ["team=1", "kept=rule"]);
-    let KindSpec::Alert { hold, keep_firing_for, annotations } = &group.rules[1].kind else { panic!("an alert") };
+    let KindSpec::Alert { hold, keep_firing_for, annotations, .. } = &group.rules[1].kind else { panic!("an alert") };
     assert_eq!((*hold, *keep_firing_for), (Duration::from_secs(300), Duration::from_secs(600)));
     assert_eq!(annotations[0].1.raw(), "{{ $labels.job }}");
 }
@@ -116,4 +116,11 @@ fn unknown_keys_and_wrong_types_are_refused() {
     let told = problems("groups:\n  - name: a\n    intervall: 5m\n    limit: many\n    rules: []\n");
     assert!(told.contains("intervall") && told.contains("limit"), "{told}");
     assert!(rule("alert: A, expr: up, for: soon").contains("rule.for"), "{}", rule("alert: A, expr: up, for: soon"));
+}
+
+#[test]
+fn an_unknown_way_to_treat_missing_data_is_told_with_the_known_ones() {
+    let told = rule("alert: A, expr: up, annotations: {memsentry_no_data: kepp}");
+    assert!(told.starts_with("59: rule.annotations.memsentry_no_data: unknown way"), "{told}");
+    assert!(told.contains("ok, keep, alert") && told.contains("did you mean \"keep\"?"), "{told}");
 }

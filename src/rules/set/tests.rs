@@ -117,7 +117,7 @@ fn an_alert_is_handed_on_with_all_that_its_receiver_needs() {
     assert_eq!(alert.annotations["summary"], "api is 0");
     assert_eq!(alert.annotations["runbook_url"], "http://monitor/runbooks/Down");
     assert_eq!(alert.generator_url, "http://monitor/graph?g0.expr=up+%3D%3D+0&g0.tab=1");
-    assert_eq!(alert.valid_until, at(90));
+    assert_eq!(alert.valid_until, at(100));
     assert_eq!(world.at(45, UP), "Down resolved@30");
     assert_eq!(world.alert().ends_at, Some(at(45)));
     assert_eq!(world.at(45 + 900, UP), "Down resolved@30");

@@ -2,15 +2,15 @@
 
 use std::time::Duration as StdDuration;
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use http::{HeaderMap, StatusCode};
 use reqwest::{Client, Response, Url};
 
 use crate::model::secret::{self, redact};
 use crate::model::{Duration, Problem, Secret, Timestamp};
 
 use super::super::{Failure, FailureReason, Retry};
-use super::{HttpConfig, client, retry_after};
+use super::{HttpConfig, retry_after};
 
 /// How much of an answer is read.
 const MOST_READ: usize = 1024;
@@ -33,32 +33,9 @@ impl Endpoint {
         let path = url.path_segments().into_iter().flatten().filter(|part| part.len() >= 12).map(str::to_owned);
         let query = url.query_pairs().map(|(_, value)| value.into_owned()).filter(|value| value.len() >= 6);
         secrets.extend(path.chain(query).chain(url.password().map(str::to_owned)).map(Secret::new));
-        secrets.extend(http.secrets());
-        let mut headers = HeaderMap::new();
-        let authorization = http.header();
-        if let Some(mut value) = authorization.as_ref().and_then(|header| HeaderValue::from_str(header.expose()).ok()) {
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
-        }
-        secrets.extend(authorization);
-        for (name, values) in &http.http_headers {
-            let at = format!("http_config.http_headers.{name}");
-            let wrong = |why: String| Box::new(Problem::at(&at, why));
-            let header = HeaderName::try_from(name).map_err(|_| wrong("is not a header name".to_owned()))?;
-            let mut texts = values.values.clone();
-            for file in &values.files {
-                let text = std::fs::read_to_string(file);
-                let text = text.map_err(|error| wrong(format!("cannot read {}: {error}", file.display())))?;
-                texts.push(text.trim().to_owned());
-                secrets.push(Secret::new(text.trim().to_owned()));
-            }
-            for text in texts {
-                let value = HeaderValue::from_str(&text);
-                let value = value.map_err(|_| wrong("holds a character that no header may hold".to_owned()))?;
-                headers.append(header.clone(), value);
-            }
-        }
-        Ok(Self { client: client::build(http)?, url, headers, timeout, secrets })
+        let (headers, more) = http.headers()?;
+        secrets.extend(more);
+        Ok(Self { client: http.client()?, url, headers, timeout, secrets })
     }
 
     /// Host and port, for the log.
