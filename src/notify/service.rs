@@ -337,7 +337,8 @@ impl Inner {
             }
             for (row, reason) in chunk.iter().flat_map(|decision| decision.deliveries.iter().zip(&decision.reasons)) {
                 let (receiver, notifier, group) = (&row.receiver, &row.notifier, &row.group_key);
-                tracing::info!(receiver, notifier, group, reason = reason.as_str(), "notification decided");
+                let (key, reason) = (&row.id, reason.as_str());
+                tracing::info!(receiver, notifier, group, key, reason, "notification decided");
             }
             let ids: Vec<u64> = chunk.iter().map(|decision| decision.id).collect();
             self.outbox.add(deliveries);

@@ -49,3 +49,5 @@ mod shutdown;
 mod stage;
 /// What is stored survives what happens to processes, files and disks.
 mod store;
+/// Receivers in changing moods and kills at random moments lose nothing of a storm of alerts.
+mod storm;
