@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::model::{Problem, Secret};
 use crate::yaml::{Decoded, Document};
-use crate::{heartbeat, memory_api, notify, probes, queue, rules, runbooks, scrape, store, tsdb, web};
+use crate::{evidence, heartbeat, memory_api, notify, probes, queue, rules, runbooks, scrape, store, tsdb, web};
 
 /// A whole configuration file.
 #[derive(Debug, Clone, Deserialize)]
@@ -41,6 +41,9 @@ pub struct Config {
     /// The runbooks.
     #[serde(default)]
     pub runbooks: runbooks::Settings,
+    /// The diagnostics that runbooks carry.
+    #[serde(default)]
+    pub diagnostics: evidence::Settings,
     /// Pages, metrics and API.
     #[serde(default)]
     pub web: web::Settings,

@@ -6,6 +6,7 @@
 //! [`Dispatcher::restore`]. Delivery is elsewhere (`outbox`).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration as StdDuration;
 
 use crate::model::{Alert, AlertStatus, Fingerprint, Timestamp};
 use crate::store::{Document, HistoryEntry, NotificationLogRow};
@@ -24,6 +25,9 @@ const ALERT: &str = "alert/";
 const GROUP: &str = "group/";
 pub(super) const ACKNOWLEDGEMENT: &str = "acknowledgement/";
 
+/// Longest wait for every rule to be heard, once some were.
+const LONGEST_UNHEARD: StdDuration = StdDuration::from_secs(60);
+
 /// Decides who is told what, and when.
 #[derive(Debug)]
 pub struct Dispatcher {
@@ -36,9 +40,11 @@ pub struct Dispatcher {
     pub(super) chronicle: Chronicle,
     pub(super) dirty_groups: BTreeSet<GroupId>,
     pub(super) silences: Silences,
-    /// Restored, and the rules were not heard since: nothing is told yet, not even an end, because what else fires
+    /// Restored, and not every rule was heard since: nothing is told yet, not even an end, because what else fires
     /// is not known.
     pub(super) unheard: bool,
+    /// When the first of the rules were heard.
+    partly_heard_since: Option<Timestamp>,
     refused: u64,
 }
 
@@ -92,6 +98,7 @@ impl Dispatcher {
             dirty_groups: BTreeSet::new(),
             silences: Silences::default(),
             unheard: false,
+            partly_heard_since: None,
             refused: 0,
         }
     }
@@ -135,9 +142,17 @@ impl Dispatcher {
     }
 
     /// Takes in one round of reports: alerts that fire, and alerts that are over. An empty round still says
-    /// that the rules are alive.
+    /// that the rules are alive. Every rule has spoken since the start: what inhibits is known.
     pub fn observe(&mut self, reports: &[Alert], at: Timestamp) {
         self.unheard = false;
+        self.observe_partly(reports, at);
+    }
+
+    /// Takes in a round of reports while some rules have not spoken since the start.
+    pub fn observe_partly(&mut self, reports: &[Alert], at: Timestamp) {
+        let since = *self.partly_heard_since.get_or_insert(at);
+        // One group of rules that never comes to its end must not keep all others from being told.
+        self.unheard = self.unheard && at.since(since) < LONGEST_UNHEARD;
         self.alerts.seen(at);
         for report in reports {
             self.take_in(report, at, |alerts| alerts.merge(report, at));

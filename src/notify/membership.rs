@@ -14,13 +14,13 @@ use super::group::{Group, GroupId};
 impl Dispatcher {
     /// The groups that its routes ask for, with the routes.
     fn wanted(&self, labels: &Labels) -> Vec<(usize, GroupId)> {
-        let routes = self.plan.select(labels).into_iter();
+        let routes = self.plan.select_with_escalations(labels).into_iter();
         let wanted = routes.filter_map(|index| Some((index, self.plan.route(index)?)));
         wanted.map(|(index, route)| (index, GroupId::new(route, &route.group_by.labels(labels)))).collect()
     }
 
     /// Whether some notifier of the group's receiver believes that the alert fires.
-    fn is_known_in(&self, group: &GroupId, alert: Fingerprint) -> bool {
+    pub(super) fn is_known_in(&self, group: &GroupId, alert: Fingerprint) -> bool {
         let notifiers = self.plan.notifiers(&group.receiver).iter();
         notifiers.filter_map(|notifier| self.log.get(&group.log_key(&notifier.name))).any(|entry| entry.knows(alert.0))
     }

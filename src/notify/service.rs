@@ -48,6 +48,8 @@ type Rounds = VecDeque<(Reports, Timestamp)>;
 /// Who reports.
 enum Reports {
     Rules(Vec<Alert>),
+    /// Not yet of all rules.
+    SomeRules(Vec<Alert>),
     Others(Vec<Received>),
 }
 
@@ -126,6 +128,7 @@ impl Notify {
     #[must_use]
     pub fn new(prepared: Prepared, store: Store, clock: Clock, registry: &Registry) -> (Self, Vec<Task>) {
         let metrics = Metrics::new(registry);
+        let plan = prepared.plan.clone();
         let dispatcher = Arc::new(Mutex::new(Dispatcher::new(prepared.plan)));
         let known = Arc::clone(&dispatcher);
         let ended = Box::new(move |alert, at| lock(&known).ended(alert, at));
@@ -139,6 +142,7 @@ impl Notify {
         let inner =
             Inner { dispatcher, outbox, drills, store, clock, metrics, wake, early, closing, closed, turn, changing };
         let notify = Self(Arc::new(inner));
+        notify.0.start_escalations(&plan);
         let inner = Arc::clone(&notify.0);
         let dispatch = Task::new("dispatcher", move || {
             let inner = Arc::clone(&inner);
@@ -168,6 +172,12 @@ impl Notify {
         self.take_in(Reports::Rules(alerts.to_vec()), at);
     }
 
+    /// Takes in a round of reports while some rules have not been evaluated since the start. Nothing is told before all
+    /// were: one of them may inhibit.
+    pub fn observe_partly(&self, alerts: &[Alert], at: Timestamp) {
+        self.take_in(Reports::SomeRules(alerts.to_vec()), at);
+    }
+
     /// Takes in alerts that others than our rules report.
     pub fn receive(&self, reports: Vec<Received>) {
         self.take_in(Reports::Others(reports), self.0.clock.now());
@@ -189,10 +199,16 @@ impl Notify {
         self.0.wake.notify_one();
     }
 
+    /// Whom to ask for evidence about each message, from now on; the first to be named stays.
+    pub fn call(&self, witness: super::evidence::Witness) {
+        self.0.outbox.call(witness);
+    }
+
     /// Goes over to new settings; groups, times and what was told stay.
     pub fn reload(&self, prepared: Prepared) {
         let now = self.0.clock.now();
         self.0.outbox.reconfigure(prepared.notifiers);
+        self.0.start_escalations(&prepared.plan);
         self.0.dispatcher().reconfigure(prepared.plan, now);
         self.0.wake.notify_one();
     }
@@ -297,6 +313,7 @@ impl Inner {
     fn take_in(&self, reports: &Reports, at: Timestamp) {
         match reports {
             Reports::Rules(alerts) => self.dispatcher().observe(alerts, at),
+            Reports::SomeRules(alerts) => self.dispatcher().observe_partly(alerts, at),
             Reports::Others(alerts) => self.dispatcher().receive(alerts, at),
         }
     }
@@ -312,7 +329,7 @@ impl Inner {
 
     async fn tidy(&self, now: Timestamp) -> Result<(), StoreError> {
         let in_use = self.dispatcher().log_in_use(TIDY_EVERY, now);
-        self.store.commit_notification(in_use, Vec::new(), Vec::new()).await?;
+        self.store.commit_notification(in_use, Vec::new()).await?;
         self.store.expire_notification_log(now).await
     }
 
@@ -323,6 +340,8 @@ impl Inner {
         if self.store.put_and_record(Table::NotifyAlerts, set, remove, history).await.is_err() {
             // The store has said so; it comes again with the next change or sleep.
             self.dispatcher().not_saved(&changes);
+        } else {
+            self.tell_of_escalations(&changes.history);
         }
     }
 
@@ -332,7 +351,7 @@ impl Inner {
         for chunk in decisions.chunks(MOST_AT_ONCE) {
             let log: Vec<_> = chunk.iter().flat_map(|decision| decision.log.clone()).collect();
             let deliveries: Vec<_> = chunk.iter().flat_map(|decision| decision.deliveries.clone()).collect();
-            if let Err(error) = self.store.commit_notification(log, deliveries.clone(), Vec::new()).await {
+            if let Err(error) = self.store.commit_notification(log, deliveries.clone()).await {
                 tracing::error!(%error, "notifications are told from memory, a crash would lose them");
             }
             for (row, reason) in chunk.iter().flat_map(|decision| decision.deliveries.iter().zip(&decision.reasons)) {

@@ -131,6 +131,12 @@ impl RuleSet {
         rules.map(|rule| window::reach(&rule.expression.parsed, lookback.std())).max().unwrap_or(lookback.std())
     }
 
+    /// Whether every group has been evaluated, and given back, since the start.
+    #[must_use]
+    pub fn is_evaluated(&self) -> bool {
+        self.groups.iter().all(|group| group.last_evaluation.is_some())
+    }
+
     /// Hands out every group that is due at `at`, to be evaluated and given back; until then it shows what it was and
     /// is not due.
     pub fn lend_due(&mut self, at: Timestamp) -> Vec<Group> {

@@ -64,7 +64,7 @@ impl NotifierKind for Command {
 impl Notifier for Command {
     fn deliver<'a>(&'a self, attempt: &'a Attempt<'a>) -> Answer<'a> {
         Box::pin(async move {
-            let body = Body::new(attempt.notification, attempt.runbooks, self.max_alerts);
+            let body = Body::new(attempt.notification, attempt.runbooks, self.max_alerts).with(attempt.evidence);
             let body = serde_json::to_vec(&body).map_err(|error| {
                 Failure::never(FailureReason::Other, format!("the message cannot be written: {error}"))
             })?;

@@ -224,4 +224,6 @@ impl Email {
 }
 
 #[cfg(test)]
+mod looks;
+#[cfg(test)]
 mod tests;

@@ -81,7 +81,7 @@ impl Notifier for PagerDuty {
 impl PagerDuty {
     fn event(&self, attempt: &Attempt<'_>) -> Vec<u8> {
         let words = Words::new(attempt, self.settings.max_alerts);
-        let story = Story::new(attempt.notification, attempt.runbooks);
+        let story = Story::new(attempt.notification, attempt.runbooks).with(attempt.evidence);
         let mut event = json!({
             "routing_key": self.settings.routing_key.expose(),
             "dedup_key": dedup_key(&attempt.notification.group_key),
@@ -98,7 +98,7 @@ impl PagerDuty {
         let images = self.settings.images.iter().filter_map(|image| image.json(&words)).collect::<Vec<_>>();
         let mut links = self.settings.links.iter().filter_map(|link| link.json(&words)).collect::<Vec<_>>();
         if self.settings.links.is_empty() {
-            links.extend(story.runbook_url().map(|url| json!({"href": url, "text": "Runbook"})));
+            links.extend(story.actions().into_iter().map(|(text, href)| json!({"href": href, "text": text})));
         }
         for (name, list) in [("images", images), ("links", links)] {
             if !list.is_empty() {
@@ -162,7 +162,7 @@ fn dedup_key(group_key: &str) -> String {
 fn default_details(story: &Story<'_>) -> Map<String, Json> {
     let notification = story.notification;
     let write = |alerts: Vec<&Told>| {
-        let shown: Vec<String> = alerts.iter().take(MOST_WRITTEN).map(|alert| one(alert)).collect();
+        let shown: Vec<String> = alerts.iter().take(MOST_WRITTEN).map(|alert| one(story, alert)).collect();
         let more = alerts.len().saturating_sub(MOST_WRITTEN);
         if more > 0 { format!("{}\n… and {more} more", shown.join("\n")) } else { shown.join("\n") }
     };
@@ -180,10 +180,10 @@ fn default_details(story: &Story<'_>) -> Map<String, Json> {
     details
 }
 
-fn one(alert: &Told) -> String {
+fn one(story: &Story<'_>, alert: &Told) -> String {
     let labels: Vec<String> = alert.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let value = alert.value.map_or_else(String::new, |value| format!(" value {}", story::value(value)));
-    format!("{}{value} ({})", story::summary(alert).unwrap_or_else(|| alert.name()), labels.join(", "))
+    let values = story.values(alert).map_or_else(String::new, |values| format!(" {values}"));
+    format!("{}{values} ({})", story::summary(alert).unwrap_or_else(|| alert.name()), labels.join(", "))
 }
 
 #[cfg(test)]

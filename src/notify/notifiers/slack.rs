@@ -76,7 +76,7 @@ impl Slack {
     fn body(&self, attempt: &Attempt<'_>) -> Json {
         let settings = &self.settings;
         let words = Words::new(attempt, settings.max_alerts);
-        let story = Story::new(attempt.notification, attempt.runbooks);
+        let story = Story::new(attempt.notification, attempt.runbooks).with(attempt.evidence);
         let color = || if story.fires() { "danger" } else { "good" }.to_owned();
         let title = words.or(settings.title.as_ref(), "title", || escape(&story.subject()));
         let mut text = words.or(settings.text.as_ref(), "text", || default_text(&story));
@@ -160,8 +160,8 @@ fn default_text(story: &Story<'_>) -> String {
             },
         };
         let summary = story::summary(alert).unwrap_or_else(|| alert.name());
-        let value = alert.value.map_or_else(String::new, |value| format!(", value {}", story::value(value)));
-        lines.push(format!("• {mark}: {}{value}", escape(summary)));
+        let values = story.values(alert).map_or_else(String::new, |values| format!(" ({})", escape(&values)));
+        lines.push(format!("• {mark}: {}{values}", escape(summary)));
         if alerts.len() == 1 && alert.status == AlertStatus::Firing {
             lines.extend(story::description(alert).map(escape));
         }
@@ -170,11 +170,9 @@ fn default_text(story: &Story<'_>) -> String {
     if more > 0 {
         lines.push(format!("… and {more} more"));
     }
-    let rule = alerts.first().map(|alert| alert.generator_url.as_str()).filter(|url| story::is_link(url));
-    let home = Some(story.notification.external_url.as_str()).filter(|url| story::is_link(url));
-    let links = [(story.runbook_url(), "Runbook"), (rule, "Rule"), (home, "memsentry")];
-    let links = links.iter().filter_map(|(url, name)| Some(format!("<{}|{name}>", escape((*url)?))));
-    let links: Vec<String> = links.collect();
+    let home = Some(story.notification.external_url.clone()).filter(|url| story::is_link(url));
+    let links = story.actions().into_iter().chain(home.map(|url| ("memsentry", url)));
+    let links: Vec<String> = links.map(|(name, url)| format!("<{}|{name}>", escape(&url))).collect();
     if !links.is_empty() {
         lines.push(links.join(" · "));
     }

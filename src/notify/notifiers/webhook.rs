@@ -68,7 +68,7 @@ impl Webhook {
     fn body(&self, attempt: &Attempt<'_>) -> Result<(&'static str, Vec<u8>), serde_json::Error> {
         const JSON: &str = "application/json";
         let Some(payload) = &self.payload else {
-            let body = Body::new(attempt.notification, attempt.runbooks, self.max_alerts);
+            let body = Body::new(attempt.notification, attempt.runbooks, self.max_alerts).with(attempt.evidence);
             return Ok((JSON, serde_json::to_vec(&body)?));
         };
         match payload.json(&Words::new(attempt, self.max_alerts), "payload") {

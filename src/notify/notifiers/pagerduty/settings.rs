@@ -60,7 +60,7 @@ pub struct Settings {
     /// Pictures, by https.
     #[serde(default)]
     pub images: Vec<Image>,
-    /// Links; the runbook unless set.
+    /// Links; what can be done about it unless set: runbook, silence, alert.
     #[serde(default)]
     pub links: Vec<Link>,
 }

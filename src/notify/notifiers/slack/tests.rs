@@ -21,8 +21,9 @@ async fn what_fires_is_posted_with_links_and_what_slack_would_read_as_markup_is_
     for part in [
         "*FIRING* since",
         "*OVER* after 6 min: too &lt;much&gt;",
-        "value 142",
-        "<http://m/graph|Rule>",
+        "too &lt;much&gt; (142)",
+        "<http://m/graph|Alert>",
+        "|Silence>",
         "<http://m|memsentry>",
     ] {
         assert!(text.contains(part), "no {part} in {text}");
