@@ -63,6 +63,9 @@ pub struct Config {
     /// The destinations that routes name.
     #[serde(default)]
     pub receivers: Vec<notify::Receiver>,
+    /// Whether receivers may run programs on this machine (`command_configs`); false unless set.
+    #[serde(default)]
+    pub allow_commands: bool,
     /// How long it is remembered what happened to alerts.
     #[serde(default)]
     pub history: notify::History,
@@ -146,6 +149,7 @@ impl Config {
         notify::Settings {
             route: self.route.clone(),
             receivers: self.receivers.clone(),
+            allow_commands: self.allow_commands,
             history: self.history,
             acknowledge: self.acknowledge,
             inhibit_rules: self.inhibit_rules.clone(),

@@ -65,3 +65,5 @@ mod silences;
 mod stage;
 /// What is stored survives what happens to processes, files and disks.
 mod store;
+/// Receivers in changing moods and kills at random moments lose nothing of a storm of alerts.
+mod storm;
