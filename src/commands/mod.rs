@@ -12,6 +12,7 @@ mod probe;
 #[allow(dead_code)] // Its first commands come with the next commits.
 mod remote;
 mod run;
+mod slo;
 mod test_rules;
 
 use clap::ArgMatches;
@@ -52,7 +53,7 @@ pub struct Subcommand {
 
 /// Every subcommand, in the order of the help.
 pub const ALL: &[Subcommand] =
-    &[run::COMMAND, check::COMMAND, test_rules::COMMAND, probe::COMMAND, demo::COMMAND, metrics::COMMAND];
+    &[run::COMMAND, check::COMMAND, test_rules::COMMAND, probe::COMMAND, demo::COMMAND, slo::COMMAND, metrics::COMMAND];
 
 /// The whole command line.
 #[must_use]
