@@ -302,4 +302,6 @@ mod no_data_tests;
 #[cfg(test)]
 mod resolved_tests;
 #[cfg(test)]
+mod restart_tests;
+#[cfg(test)]
 mod tests;

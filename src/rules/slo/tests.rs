@@ -13,7 +13,7 @@ use crate::tsdb::Tsdb;
 const LIMITS: Limits =
     Limits { max_samples: 1_000_000, timeout: Duration::from_secs(10), lookback: Duration::from_secs(300) };
 
-const MINE: &str = "{name: mine, objective: 99%, bad: 'bad_total{kind!=\"ours\"}', total: (all_total - bad_total{kind=\"ours\"})}";
+const MINE: &str = "{name: mine, objective: 99%, bad: 'bad_total{kind!=\"ours\"}', total: '(all_total - bad_total{kind=\"ours\"})'}";
 
 fn slos(text: &str) -> Vec<Slo> {
     crate::yaml::Document::parse("m.yaml", text).expect("YAML").decode().expect("objectives")
