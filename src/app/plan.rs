@@ -83,9 +83,17 @@ impl Plan {
             }
         }
         match (rules, notify) {
-            (Some(rules), Some(notify)) if problems.is_empty() => {
-                Ok(Self { config, file: path.to_owned(), folder, document, rules, runbooks, notify, heartbeat, clients })
-            }
+            (Some(rules), Some(notify)) if problems.is_empty() => Ok(Self {
+                config,
+                file: path.to_owned(),
+                folder,
+                document,
+                rules,
+                runbooks,
+                notify,
+                heartbeat,
+                clients,
+            }),
             _ => Err(problems),
         }
     }

@@ -329,7 +329,10 @@ impl Queries<'_> {
         }
         let limits = Limits { timeout: left.into(), ..*self.limits };
         let parsed = promql::parse(text).map_err(|error| error.to_string())?;
-        match promql::instant_with(&parsed, self.tsdb, self.at, &limits, self.options).map_err(|error| error.to_string())?.value {
+        match promql::instant_with(&parsed, self.tsdb, self.at, &limits, self.options)
+            .map_err(|error| error.to_string())?
+            .value
+        {
             Value::Vector(vector) => {
                 Ok(vector.into_iter().map(|element| (element.labels, element.sample.value)).collect())
             }
