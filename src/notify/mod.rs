@@ -24,6 +24,7 @@ mod group;
 pub mod history;
 mod inhibit;
 mod intervals;
+mod keep_alive;
 pub mod links;
 mod membership;
 pub mod message;

@@ -20,6 +20,7 @@ use crate::store::{Store, StoreError, Table};
 use super::alerts::Received;
 use super::dispatcher::{Counts, Dispatcher, Restored};
 use super::drill::{self, Drills};
+use super::keep_alive::KeepAlive;
 use super::metrics::Metrics;
 use super::notifiers::{Failure, KINDS};
 use super::outbox::{Notifiers, Outbox, Wired};
@@ -163,12 +164,23 @@ impl Notify {
             let inner = Arc::clone(&inner);
             async move { inner.run().await }
         });
+        let firing = Arc::clone(&notify.0);
+        let keep_alive = Arc::new(KeepAlive {
+            outbox: notify.0.outbox.clone(),
+            firing: Box::new(move |(receiver, notifier), at| firing.dispatcher().told_firing(receiver, notifier, at)),
+            clock: notify.0.clock.clone(),
+            metrics: notify.0.metrics.clone(),
+        });
+        let refresh = Task::new("keep_alive", move || {
+            let keep_alive = Arc::clone(&keep_alive);
+            async move { keep_alive.run().await }
+        });
         let inner = Arc::clone(&notify.0);
         let prune = Task::new("history", move || {
             let inner = Arc::clone(&inner);
             async move { inner.keep_history_short().await }
         });
-        (notify, vec![dispatch, deliver, perform, prune])
+        (notify, vec![dispatch, deliver, refresh, perform, prune])
     }
 
     /// Takes in one round of reports, also an empty one: it says that the rules are alive.
@@ -360,7 +372,8 @@ impl Inner {
             }
             for (row, reason) in chunk.iter().flat_map(|decision| decision.deliveries.iter().zip(&decision.reasons)) {
                 let (receiver, notifier, group) = (&row.receiver, &row.notifier, &row.group_key);
-                tracing::info!(receiver, notifier, group, reason = reason.as_str(), "notification decided");
+                let (key, reason) = (&row.id, reason.as_str());
+                tracing::info!(receiver, notifier, group, key, reason, "notification decided");
             }
             let ids: Vec<u64> = chunk.iter().map(|decision| decision.id).collect();
             self.outbox.add(deliveries);

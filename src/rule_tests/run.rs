@@ -85,6 +85,9 @@ impl<'a> Bench<'a> {
         };
         let registry = Registry::new();
         let mut rules = RuleSet::parse(sources, &options, &registry)?;
+        if !test.memsentry_no_data {
+            rules.ignore_no_data();
+        }
         let order = |name: &str| file.group_eval_order.iter().position(|known| known == name).unwrap_or(0);
         rules.groups_mut().sort_by_key(|group| order(group.name()));
         let settings = tsdb::Settings {

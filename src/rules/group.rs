@@ -3,6 +3,7 @@
 //! A later rule sees what an earlier one recorded at the same instant. Groups know nothing of each other and
 //! are spread over their interval by a hash of their names, which stays the same across restarts.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration as StdDuration;
@@ -11,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{Alert, Duration, Labels, STALE_MARKER, Stopwatch, Timestamp};
 use crate::promql::{self, Limits, Value};
+use crate::store::Document;
 use crate::tsdb::Tsdb;
 
 use super::alerting::{Active, Phase, lacked_data};
@@ -19,6 +21,7 @@ use super::file::GroupSpec;
 use super::metrics::Metrics;
 use super::no_data::{self, Shared};
 use super::rule::{Kind, Round, Rule};
+use super::slo::{GENERATED_NAME, Ledger};
 use super::text;
 use super::view::{self, GroupView};
 use super::{restore, set::Options};
@@ -48,6 +51,8 @@ pub struct Group {
     pub(super) away: Option<Box<GroupView>>,
     pub(super) outlet: Outlet,
     pub(super) no_data: Arc<Shared>,
+    /// Of a group that records the long windows of an objective.
+    ledger: Option<RefCell<Ledger>>,
     metrics: Metrics,
 }
 
@@ -124,6 +129,7 @@ impl Group {
             away: None,
             outlet: options.outlet(),
             no_data: Arc::default(),
+            ledger: None,
             metrics: metrics.clone(),
         }
     }
@@ -181,13 +187,34 @@ impl Group {
         at.millis().saturating_sub(self.offset_millis()).div_euclid(self.interval_millis())
     }
 
+    /// Lets the group keep a ledger, if it records the long windows of this objective.
+    pub(super) fn keep_ledger(&mut self, slo: &str, window: Duration) {
+        if self.file != GENERATED_NAME || self.name != format!("slo:{slo}:long") {
+            return;
+        }
+        let mut definition = Sha256::new();
+        for rule in &mut self.rules {
+            rule.join_ledger();
+            if rule.reads_samples() {
+                definition.update(rule.expression.text.as_bytes());
+            }
+        }
+        let definition = definition.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        self.ledger = Some(RefCell::new(Ledger::new(definition, window.std())));
+    }
+
+    /// Takes in what was stored of a ledger; whether it is this group's.
+    pub(super) fn restore_ledger(&mut self, document: &Document) -> bool {
+        self.ledger.as_mut().is_some_and(|ledger| ledger.get_mut().restore(document))
+    }
+
     /// Hands the group out to be evaluated elsewhere; what stays behind shows it as it was.
     pub(super) fn lend(&mut self) -> Self {
         let away = Some(Box::new(self.view()));
         let (name, file, outlet) = (self.name.clone(), self.file.clone(), self.outlet.clone());
         let (rules, ended) = (Vec::new(), Vec::new());
         let (no_data, metrics) = (Arc::clone(&self.no_data), self.metrics.clone());
-        let stays = Self { name, file, rules, ended, outlet, no_data, metrics, away, ..*self };
+        let stays = Self { name, file, rules, ended, outlet, no_data, ledger: None, metrics, away, ..*self };
         std::mem::replace(self, stays)
     }
 
@@ -222,8 +249,8 @@ impl Group {
                 let budget = Queries { tsdb, at, limits, options: &options, watch: Stopwatch::start() };
                 let query = |text: &str| budget.answer(text);
                 let world = text::world(&self.outlet.external_labels, &self.outlet.external_url, at, &query);
-                let no_data = &self.no_data;
-                let round = Round { at, read_at, limit: self.limit, tsdb, limits, options, world, no_data };
+                let (no_data, ledger) = (&self.no_data, self.ledger.as_ref());
+                let round = Round { at, read_at, limit: self.limit, tsdb, limits, options, world, no_data, ledger };
                 step(rule, &self.name, &round, &self.metrics, &mut evaluation);
             }
             if let Kind::Alerting(alerting) = &rule.kind {
@@ -235,6 +262,9 @@ impl Group {
             }
         }
         self.note(at, &mut evaluation);
+        if let Some(ledger) = &mut self.ledger {
+            ledger.get_mut().note(at, &mut evaluation.state);
+        }
         self.metrics.held.with_label_values(&[&self.name]).set(self.held());
         self.last_evaluation = Some(at);
         self.evaluation_time = watch.elapsed();
@@ -247,6 +277,9 @@ impl Group {
     pub(super) fn follow(&mut self, old: &Self) {
         self.evaluation_time = old.evaluation_time;
         self.noted = old.noted;
+        if let (Some(ledger), Some(old)) = (&mut self.ledger, &old.ledger) {
+            ledger.get_mut().follow(&old.borrow());
+        }
         // With another interval the slots are others, and the new ones begin afresh.
         if self.interval == old.interval {
             self.last_evaluation = old.last_evaluation;

@@ -18,6 +18,7 @@ mod retired;
 mod rule;
 mod set;
 mod settings;
+pub mod slo;
 mod sources;
 mod text;
 mod values;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::model::{Duration, Problem};
 
 use super::no_data::NoData;
+use super::slo::Slo;
 
 /// Which rules are judged, and how often.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,6 +31,9 @@ pub struct Settings {
     /// it the alert is over, with nothing known.
     #[serde(default = "default_no_data_at_most")]
     pub no_data_at_most: Duration,
+    /// The objectives of the section `slos`, whose rules are judged beside the files.
+    #[serde(skip)]
+    pub slos: Vec<Slo>,
 }
 
 fn default_interval() -> Duration {
@@ -48,6 +52,7 @@ impl Default for Settings {
             external_labels: BTreeMap::new(),
             no_data: NoData::default(),
             no_data_at_most: default_no_data_at_most(),
+            slos: Vec::new(),
         }
     }
 }

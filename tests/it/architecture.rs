@@ -21,7 +21,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("promql", &["tsdb"]),
     ("rules", &["promql", "tsdb", "store", "yaml", "template"]),
     ("runbooks", &[]),
-    ("notify", &["store", "runbooks"]),
+    ("notify", &["store", "runbooks", "template"]),
     ("evidence", &["memory_api", "probes", "queue", "tsdb", "promql", "runbooks", "notify", "template"]),
     ("heartbeat", &["notify"]),
     ("rule_tests", &["rules", "promql", "tsdb", "yaml"]),

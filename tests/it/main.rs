@@ -3,6 +3,8 @@
 // What could not be checked, and measured figures.
 #![allow(clippy::print_stdout)]
 
+/// `amtool` and Prometheus take memsentry for an Alertmanager.
+mod alertmanager_clients;
 /// The import table, the size limits and the headers hold in every file.
 mod architecture;
 /// What each command prints, and its exit code.
@@ -13,6 +15,8 @@ mod config_files;
 mod crash;
 /// A receiver in trouble gets its page when it is well again.
 mod delivery;
+/// Diagnostics of runbooks are bounded and harmless.
+mod diagnostics;
 /// Service and database may come up after the daemon.
 mod down_then_up;
 /// A drill tells whether a receiver's messages arrive.
@@ -55,7 +59,11 @@ mod rules_differential;
 mod shipped_files;
 /// The end comes in time and loses nothing.
 mod shutdown;
+/// What is silenced is not told, whatever happens to the process.
+mod silences;
 /// A whole deployment: daemon, service, receivers.
 mod stage;
 /// What is stored survives what happens to processes, files and disks.
 mod store;
+/// Receivers in changing moods and kills at random moments lose nothing of a storm of alerts.
+mod storm;

@@ -12,15 +12,32 @@ use crate::model::{Problem, Timestamp};
 use crate::runbooks::Runbooks;
 
 use super::evidence::Evidence;
-use super::message::Notification;
+use super::message::{Notification, Told};
 use super::settings::Receiver;
 
+pub mod alertmanager;
+pub mod command;
+mod data;
 pub mod email;
+#[cfg(test)]
+mod fixture;
+pub mod http;
+pub mod pagerduty;
+pub mod payload;
+pub mod slack;
 mod story;
+pub mod text;
 pub mod webhook;
 
 /// Every kind of notifier.
-pub const KINDS: &[Kind] = &[kind::<webhook::Webhook>(), kind::<email::Email>()];
+pub const KINDS: &[Kind] = &[
+    kind::<webhook::Webhook>(),
+    kind::<email::Email>(),
+    kind::<slack::Slack>(),
+    kind::<pagerduty::PagerDuty>(),
+    kind::<alertmanager::Alertmanager>(),
+    kind::<command::Command>(),
+];
 
 /// One attempt.
 pub struct Attempt<'a> {
@@ -54,6 +71,16 @@ pub trait Notifier: Send + Sync {
     /// group's key, so they are told one for each group.
     fn for_people(&self) -> bool {
         false
+    }
+
+    /// How often it wants to hear again what fires, beside the messages; never, for most.
+    fn refresh_every(&self) -> Option<StdDuration> {
+        None
+    }
+
+    /// Tells again what fires; ends by itself within its time-out.
+    fn refresh<'a>(&'a self, _firing: &'a [Told], _at: Timestamp) -> Answer<'a> {
+        Box::pin(std::future::ready(Ok(())))
     }
 }
 
