@@ -41,6 +41,8 @@ mod reload;
 mod restart;
 /// Rules fire here when they fire in Prometheus.
 mod rules_differential;
+/// Prometheus with Alertmanager and memsentry tell the same.
+mod same_notifications;
 /// Alerts, runbooks and rule tests belong together.
 mod shipped_files;
 /// The end comes in time and loses nothing.
