@@ -7,6 +7,7 @@
 pub mod app;
 pub mod commands;
 pub mod config;
+pub mod evidence;
 pub mod heartbeat;
 pub mod memory_api;
 pub mod metrics;

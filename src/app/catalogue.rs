@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::metrics::Definition;
-use crate::{heartbeat, memory_api, notify, probes, queue, rules, scrape, store, tsdb, web};
+use crate::{evidence, heartbeat, memory_api, notify, probes, queue, rules, scrape, store, tsdb, web};
 
 use super::{process, reload, tasks};
 
@@ -19,7 +19,7 @@ pub fn areas() -> Vec<Area> {
         ("Requests to the service", memory_api::DEFINITIONS.to_vec()),
         ("Queue and database", queue::DEFINITIONS.to_vec()),
         ("Rules", rules::DEFINITIONS.to_vec()),
-        ("Notifications", notify::DEFINITIONS.to_vec()),
+        ("Notifications", notify::DEFINITIONS.iter().chain(evidence::DEFINITIONS).copied().collect()),
         ("Heartbeat", heartbeat::DEFINITIONS.to_vec()),
         ("Store", store::DEFINITIONS.to_vec()),
         ("Time series store", tsdb::metrics::DEFINITIONS.iter().chain(scrape::DEFINITIONS).copied().collect()),

@@ -8,6 +8,7 @@ use std::time::Duration as StdDuration;
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
 
+use crate::evidence;
 use crate::metrics::Registry;
 use crate::model::{Clock, Duration, Problem};
 use crate::notify::Notify;
@@ -17,6 +18,7 @@ use crate::store::{Store, Table};
 use crate::tsdb::Tsdb;
 use crate::web::{self, Web};
 
+use super::evidence::Seen;
 use super::generation::Generation;
 use super::judge::{Judge, RULE_LIMITS};
 use super::plan::Plan;
@@ -121,6 +123,8 @@ impl Daemon {
             heart: Heart::default(),
             reloading: tokio::sync::Mutex::default(),
         });
+        let sources = evidence::Sources { history: core.history.clone(), tsdb: tsdb.clone(), clock: clock.clone() };
+        core.notify.call(evidence::Gatherer::witness(sources, Seen::new(&core), &registry));
         work.run(beat(&core, &work));
         core.heart.replace(heartbeat, &core);
         let view = Arc::new(Shown::new(Arc::clone(&core)));

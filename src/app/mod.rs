@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 mod daemon;
+mod evidence;
 mod generation;
 mod judge;
 mod plan;

@@ -57,6 +57,7 @@ impl Plan {
         let runbooks =
             Runbooks::load(config.runbooks.dir.as_deref()).map_err(|found| wrong(located(found, "runbooks"))).ok();
         let runbooks = runbooks.map(Arc::new).unwrap_or_default();
+        wrong(crate::evidence::check::problems(&runbooks, config.runbooks.dir.as_deref()));
         let notify = notify::Prepared::new(&config.notify(), &external_url, Arc::clone(&runbooks))
             .map_err(|found| wrong(document.placed(found)))
             .ok();

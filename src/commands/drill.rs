@@ -91,11 +91,7 @@ fn labels(arguments: &Arguments) -> Result<Labels, String> {
 }
 
 /// Has the daemon do it and asks how it goes until it is done.
-async fn asked(
-    remote: &super::remote::Remote,
-    arguments: &Arguments,
-    request: &Request,
-) -> Result<Report, Failure> {
+async fn asked(remote: &super::remote::Remote, arguments: &Arguments, request: &Request) -> Result<Report, Failure> {
     let body = json!({ "receiver": request.receiver, "labels": request.labels });
     let read = |answer: &serde_json::Value| {
         let report = answer.get("data").cloned().unwrap_or_default();

@@ -3,16 +3,18 @@
 //! Standard output is data, standard error is talk. The exit code says whose turn it is: 0 fine, 1 the answer
 //! is no, 2 your input, 70 our bug.
 
+mod alerts;
 mod check;
 mod demo;
+mod drill;
 mod logging;
 mod metrics;
 mod output;
 mod probe;
-#[allow(dead_code)] // Its first commands come with the next commits.
 mod remote;
 mod route;
 mod run;
+mod silence;
 mod test_rules;
 
 use clap::ArgMatches;
@@ -58,6 +60,9 @@ pub const ALL: &[Subcommand] = &[
     route::COMMAND,
     test_rules::COMMAND,
     probe::COMMAND,
+    alerts::COMMAND,
+    silence::COMMAND,
+    drill::COMMAND,
     demo::COMMAND,
     metrics::COMMAND,
 ];

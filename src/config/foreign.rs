@@ -64,7 +64,7 @@ pub struct Global {
 }
 
 const fn inherited(from: &'static str, list: &'static str, to: &'static str) -> Inherited {
-    Inherited { from, list, to }
+    Inherited { from, list, to, or: "" }
 }
 
 /// What receivers' entries take from `global`.
@@ -74,7 +74,7 @@ pub(super) const INHERITED: &[Inherited] = &[
     inherited("smtp_hello", "email_configs", "hello"),
     inherited("smtp_auth_username", "email_configs", "auth_username"),
     inherited("smtp_auth_password", "email_configs", "auth_password"),
-    inherited("smtp_require_tls", "email_configs", "require_tls"),
+    Inherited { from: "smtp_require_tls", list: "email_configs", to: "require_tls", or: "tls" },
     inherited("smtp_tls_config", "email_configs", "tls_config"),
     inherited("slack_api_url", "slack_configs", "api_url"),
     inherited("pagerduty_url", "pagerduty_configs", "url"),

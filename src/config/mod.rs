@@ -4,6 +4,7 @@
 //! mistake and its place. A loaded configuration never changes; a reload loads another.
 
 pub mod env;
+mod foreign;
 mod names;
 
 use std::path::{Path, PathBuf};
@@ -12,7 +13,9 @@ use serde::Deserialize;
 
 use crate::model::{Problem, Secret};
 use crate::yaml::{Decoded, Document};
-use crate::{heartbeat, memory_api, notify, probes, queue, rules, runbooks, scrape, store, tsdb, web};
+use crate::{evidence, heartbeat, memory_api, notify, probes, queue, rules, runbooks, scrape, store, tsdb, web};
+
+pub use foreign::Global;
 
 /// A whole configuration file.
 #[derive(Debug, Clone, Deserialize)]
@@ -41,6 +44,9 @@ pub struct Config {
     /// The runbooks.
     #[serde(default)]
     pub runbooks: runbooks::Settings,
+    /// The diagnostics that runbooks carry.
+    #[serde(default)]
+    pub diagnostics: evidence::Settings,
     /// Pages, metrics and API.
     #[serde(default)]
     pub web: web::Settings,
@@ -71,6 +77,9 @@ pub struct Config {
     /// The older name of `time_intervals`.
     #[serde(default)]
     pub mute_time_intervals: Vec<notify::TimeInterval>,
+    /// Defaults for receivers.
+    #[serde(default)]
+    pub global: Global,
 }
 
 /// One service to watch.
@@ -190,6 +199,7 @@ impl Config {
             ("web", self.web.problems()),
             ("heartbeat", self.heartbeat.iter().flat_map(heartbeat::Settings::problems).collect()),
             ("", self.notify().problems()),
+            ("global", foreign::problems(&self.global)),
         ];
         for (name, found) in sections {
             problems.extend(found.into_iter().map(|problem| problem.below(name)));
@@ -254,9 +264,11 @@ fn read(path: &Path, name: &str) -> Result<String, Vec<Problem>> {
 /// # Errors
 /// Every mistake, with file, line and column.
 pub fn parse(name: &str, text: &str, folder: &Path) -> Result<(Config, Document), Vec<Problem>> {
-    let document = Document::parse(name, text)?;
+    let mut document = Document::parse(name, text)?;
+    document.inherit("global", "receivers", foreign::INHERITED);
     let mut decoded = document.decode_partly::<Config>(&|source| env::secret(source, folder));
     let mut problems = std::mem::take(&mut decoded.problems);
+    foreign::advise(&mut problems);
     if let Some(config) = &mut decoded.value {
         config.resolve_paths(folder);
     }
@@ -272,6 +284,7 @@ pub fn parse(name: &str, text: &str, folder: &Path) -> Result<(Config, Document)
 fn can_be_believed(path: &str, decoded: &Decoded<Config>) -> bool {
     let missed_names = (path.starts_with("probes") && decoded.has_gaps("targets"))
         || (path.starts_with("route") && decoded.has_gaps("receivers"))
+        || (path.contains("_time_intervals[") && decoded.has_gaps("time_intervals"))
         || (path == "targets" && decoded.has_gaps("targets"));
     decoded.is_numbered_right(path) && !decoded.is_beside_a_gap(path) && !missed_names
 }

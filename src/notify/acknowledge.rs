@@ -33,6 +33,13 @@ impl Acknowledgement {
         self.labels.fingerprint()
     }
 
+    /// `by ann at 2026-11-23T01:02:03.000Z: on it`.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let comment = if self.comment.is_empty() { String::new() } else { format!(": {}", self.comment) };
+        format!("by {} at {}{comment}", self.by, self.at)
+    }
+
     fn covers(&self, alert: &Alert) -> bool {
         // What began later is another firing.
         alert.starts_at <= self.at

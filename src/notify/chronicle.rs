@@ -163,6 +163,8 @@ impl Dispatcher {
                 self.acknowledgements.set(given);
             }
         }
+        // Who else is told, and when, depends on it.
+        self.groups.values_mut().for_each(|group| group.look_again(at));
     }
 
     /// The firing alerts with these names or fingerprints; every word must mean one.

@@ -7,19 +7,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration as StdDuration;
 
-use sha2::{Digest, Sha256};
-
-use crate::model::{Fingerprint, Labels, Timestamp};
+use crate::model::{Duration, Fingerprint, Timestamp};
 use crate::store::{NotificationLogRow, OutboxRow};
 
+use super::compose::{Life, digest};
 use super::dedup::{self, Entry, Hashes, Standing, Wish};
 use super::dispatcher::Dispatcher;
 use super::flush::{Flush, Member};
 use super::group::{Group, GroupId};
 use super::inhibit::Inhibitors;
-use super::message::{MOST_ALERTS, Notification, Told, common_annotations, common_labels};
+use super::message::{Notification, Told};
 use super::reason::Reason;
-use super::route::{Plan, PlannedNotifier};
+use super::route::PlannedNotifier;
 
 /// One group's worth of what is to be told: all of it goes into one transaction.
 #[derive(Debug, Clone)]
@@ -71,6 +70,7 @@ impl Dispatcher {
         if self.unheard {
             return Vec::new();
         }
+        self.expire_acknowledgements(at);
         self.follow_clock(at);
         let due = self.groups.iter().filter(|(_, group)| group.due_at() <= at).map(|(id, _)| id.clone());
         let due: Vec<GroupId> = due.collect();
@@ -103,7 +103,7 @@ impl Dispatcher {
             self.drop_group(&id);
             return None;
         }
-        let flush = Flush::new(self, group, inhibitors, at);
+        let flush = Flush::new(self, &id, group, inhibitors, at);
         let (standing, leaving) = (flush.standing(), flush.is_leaving());
         let (mut told, mut messages, mut owed) = (Vec::new(), Vec::new(), Hashes::new());
         for notifier in self.plan.notifiers(&id.receiver) {
@@ -114,7 +114,8 @@ impl Dispatcher {
             told.extend(entry.map(|entry| (key, entry)));
             messages.extend(message);
         }
-        let (over, held_back) = (flush.over(&owed), flush.held_back());
+        let (over, held_back, mutes) = (flush.over(&owed), flush.held_back(), flush.mutes());
+        self.note_mutes(&id, mutes, at);
         let open = Open { group: id, at, over, held_back, sent: !messages.is_empty(), told };
         if open.told.is_empty() {
             self.settle_group(&open);
@@ -171,8 +172,15 @@ impl Dispatcher {
     pub fn committed(&mut self, ids: &[u64]) {
         for id in ids {
             if let Some(open) = self.undecided.open.remove(id) {
+                let mut news = Hashes::new();
                 for (key, entry) in &open.told {
-                    self.log.insert(key.clone(), entry.clone());
+                    let before = self.log.insert(key.clone(), entry.clone());
+                    let knew = |hash: &&u64| !before.as_ref().is_some_and(|before| before.knows(**hash));
+                    news.extend(entry.firing.iter().filter(knew));
+                }
+                if open.sent {
+                    let news: Vec<Fingerprint> = news.into_iter().map(Fingerprint).collect();
+                    self.note_told(&open.group, &open.told, &news, open.at);
                 }
                 self.settle_group(&open);
             }
@@ -198,7 +206,9 @@ impl Dispatcher {
         }
         // After a message the next regular look is soon enough: the interval is the least between two.
         let (muted, until) = open.held_back;
-        group.holds_back = muted && !open.sent;
+        // But whoever is to be told further is told on time.
+        let further = route.is_some_and(|route| route.escalation.is_some());
+        group.holds_back = muted && (!open.sent || further);
         group.unmute_at = until.filter(|_| group.holds_back);
         let notifiers = self.plan.notifiers(&open.group.receiver);
         let entries = notifiers.iter().filter_map(|notifier| self.log.get(&open.group.log_key(&notifier.name)));
@@ -274,58 +284,23 @@ fn write(
         Some(_) => notifier.send_resolved && news.resolved.contains(&member.id.0),
     };
     let members = flush.members.iter().filter(shown);
-    let mut alerts: Vec<Told> = members.map(|member| Told::new(&member.held.alert, member.ended)).collect();
+    let mut alerts: Vec<Told> = members.map(|member| told(flush, member)).collect();
     alerts.sort_by(|a, b| (a.status, &a.labels).cmp(&(b.status, &b.labels)));
     let life = Life { id, labels: &group.labels, created_at: group.created_at };
     plan.compose(alerts, &life, &notifier.name, reason, flush.at)
 }
 
-/// One life of a group.
-pub(super) struct Life<'a> {
-    pub id: &'a GroupId,
-    pub labels: &'a Labels,
-    pub created_at: Timestamp,
-}
-
-impl Plan {
-    /// The message about these alerts.
-    pub(super) fn compose(
-        &self,
-        mut alerts: Vec<Told>,
-        life: &Life<'_>,
-        notifier: &str,
-        reason: Reason,
-        at: Timestamp,
-    ) -> Notification {
-        let truncated_alerts = alerts.len().saturating_sub(MOST_ALERTS);
-        alerts.truncate(MOST_ALERTS);
-        for alert in &mut alerts {
-            let page = self.runbooks.get(alert.name()).filter(|_| !self.external_url.is_empty());
-            if let Some(runbook) = page.filter(|_| !alert.annotations.contains_key("runbook_url")) {
-                let url = format!("{}/runbooks/{}", self.external_url, runbook.name);
-                alert.annotations.insert("runbook_url".to_owned(), url);
-            }
-        }
-        let common = common_labels(&alerts);
-        let name = common.get(crate::model::labels::ALERT_NAME);
-        let birth = life.created_at.millis().to_string();
-        let id = life.id;
-        Notification {
-            receiver: id.receiver.clone(),
-            group_key: id.key.clone(),
-            thread: digest(&[&id.key, &id.receiver, notifier, &birth]),
-            reason,
-            decided_at: at,
-            group_labels: life.labels.clone(),
-            common_annotations: common_annotations(&alerts),
-            external_url: self.external_url.clone(),
-            runbook: name.and_then(|name| self.runbooks.get(name)).map(|runbook| runbook.name.clone()),
-            common_labels: common,
-            alerts,
-            truncated_alerts,
-            collapsed: None,
-        }
+/// One alert as it is told: with who takes care of it, and why it comes so far.
+fn told(flush: &Flush<'_>, member: &Member<'_>) -> Told {
+    let mut told = Told::new(&member.held.alert, member.ended);
+    if let Some(given) = member.acknowledged.filter(|_| member.ended.is_none()) {
+        told.annotations.insert("acknowledged".to_owned(), given.in_words());
     }
+    if let Some(after) = flush.after.filter(|_| member.ended.is_none()) {
+        let text = format!("nobody acknowledged it within {}", Duration::from(after));
+        told.annotations.insert("escalation".to_owned(), text);
+    }
+    told
 }
 
 /// The key by which a receiver recognises a repeat: the same for the same news about the same life of the
@@ -334,14 +309,4 @@ fn delivery_id(notification: &Notification, news: &News<'_>, previous: Option<Ti
     let previous = previous.map_or(String::new(), |at| at.millis().to_string());
     let sets = format!("{:?} {:?}", news.firing, news.resolved);
     digest(&[&notification.thread, &previous, notification.reason.as_str(), &sets])
-}
-
-/// 32 hexadecimal digits of the SHA-256 over the parts.
-pub(super) fn digest(parts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update(part.as_bytes());
-        hash.update([0]);
-    }
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -50,6 +50,8 @@ pub(super) struct Standing {
     pub muted: Hashes,
     /// Of those, what is over.
     pub muted_over: Hashes,
+    /// Somebody takes care of it, so that nobody is told of it only because time passed.
+    pub acknowledged: Hashes,
 }
 
 impl Standing {
@@ -113,7 +115,8 @@ pub(super) fn needs_update(entry: Option<&Entry>, group: &Standing, wish: Wish, 
         return Some(Reason::SomeResolved);
     }
     let due = entry.is_some_and(|entry| repeat_at(entry, wish) <= at);
-    (fires && !wish.only_resolved && due).then_some(Reason::Repeat)
+    let unattended = || !group.firing(entry).is_subset(&group.acknowledged);
+    (fires && !wish.only_resolved && due && unattended()).then_some(Reason::Repeat)
 }
 
 /// When the notifier is to be told again though nothing changed.

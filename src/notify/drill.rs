@@ -19,7 +19,7 @@ use crate::model::{Alert, Clock, Labels, Problem, Stopwatch, Timestamp};
 use crate::runbooks::Runbooks;
 use crate::store::{HistoryEntry, OutboxRow, Store};
 
-use super::decide::Life;
+use super::compose::Life;
 use super::dispatcher::Dispatcher;
 use super::evidence::Evidence;
 use super::group::GroupId;
@@ -29,6 +29,7 @@ use super::notifiers::{Attempt, Notifier};
 use super::outbox::Notifiers;
 use super::reason::Reason;
 use super::route::PlannedNotifier;
+use super::stages::Scene;
 
 /// The label that marks the alert of a drill.
 pub const LABEL: &str = "memsentry_drill";
@@ -205,8 +206,14 @@ fn really(dispatcher: &Dispatcher, request: &Request, drill: &Alert, at: Timesta
     if !routes.iter().any(|route| route.receiver == request.receiver) {
         said.push(format!("no route would tell {}", request.receiver));
     }
-    let silences = dispatcher.silences.silencing(&labels, at);
-    said.extend(silences.iter().map(|id| format!("silence {id} would keep it from being told")));
+    let inhibitors = dispatcher.inhibitors(at);
+    let (intervals, silences) = (&dispatcher.plan.intervals, &dispatcher.silences);
+    let real = Alert { labels, ..drill.clone() };
+    for route in routes {
+        let scene = Scene { at, route: Some(route), intervals, inhibitors: &inhibitors, silences };
+        let muted = scene.judge(&real).muted.in_words();
+        said.extend(muted.map(|by| format!("it would not be told to {} now: {by}", route.receiver)));
+    }
     said
 }
 

@@ -3,7 +3,7 @@
 //! A group is born with its first alert, is looked at `group_wait` later and then at every `group_interval`,
 //! and dies when its last alert is over and told. Its birth dates one life of it, which threads messages.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 use std::time::Duration as StdDuration;
 
@@ -67,6 +67,8 @@ pub(super) struct Group {
     pub members: BTreeSet<Fingerprint>,
     /// Members that its route no longer takes: of them only the end is told.
     pub leaving: BTreeSet<Fingerprint>,
+    /// Members that another route to the same receiver takes now, with that route: its time intervals are theirs.
+    pub strays: BTreeMap<Fingerprint, usize>,
     pub created_at: Timestamp,
     /// The next regular look.
     pub next_flush: Timestamp,
@@ -76,6 +78,10 @@ pub(super) struct Group {
     pub holds_back: bool,
     /// The next look because what is muted may no longer be; only while it holds back.
     pub unmute_at: Option<Timestamp>,
+    /// When each member was first told; only where somebody further is told of it later.
+    pub first_told: BTreeMap<Fingerprint, Timestamp>,
+    /// What mutes members, as history was last told; `None` after a restart, before the first look.
+    pub muted: Option<BTreeMap<Fingerprint, String>>,
 }
 
 /// What is stored of a group; its members follow from the alerts.
@@ -85,6 +91,8 @@ struct Stored {
     path: String,
     labels: Labels,
     created_at: Timestamp,
+    #[serde(default)]
+    first_told: Vec<(u64, Timestamp)>,
 }
 
 impl Group {
@@ -95,11 +103,14 @@ impl Group {
             labels,
             members: BTreeSet::new(),
             leaving: BTreeSet::new(),
+            strays: BTreeMap::new(),
             created_at: at,
             next_flush: at + planned.group_wait,
             repeat_at: None,
             holds_back: false,
             unmute_at: None,
+            first_told: BTreeMap::new(),
+            muted: Some(BTreeMap::new()),
         }
     }
 
@@ -118,6 +129,11 @@ impl Group {
     /// Lets a member go.
     pub fn remove(&mut self, member: Fingerprint) -> bool {
         self.leaving.remove(&member);
+        self.strays.remove(&member);
+        self.first_told.remove(&member);
+        self.muted.iter_mut().for_each(|muted| {
+            muted.remove(&member);
+        });
         self.members.remove(&member)
     }
 
@@ -135,23 +151,27 @@ impl Group {
     /// The body to store.
     pub fn stored(&self, id: &GroupId) -> Option<String> {
         let (path, labels) = (self.path.clone(), self.labels.clone());
-        serde_json::to_string(&Stored { id: id.clone(), path, labels, created_at: self.created_at }).ok()
+        let first_told = self.first_told.iter().map(|(id, at)| (id.0, *at)).collect();
+        serde_json::to_string(&Stored { id: id.clone(), path, labels, created_at: self.created_at, first_told }).ok()
     }
 
     /// The group that was stored, without members. Its looks go on as if there had been no restart.
     pub fn restored(body: &str) -> Option<(GroupId, Self)> {
-        let Stored { id, path, labels, created_at } = serde_json::from_str(body).ok()?;
+        let Stored { id, path, labels, created_at, first_told } = serde_json::from_str(body).ok()?;
         let group = Self {
             route: None,
             path,
             labels,
             members: BTreeSet::new(),
             leaving: BTreeSet::new(),
+            strays: BTreeMap::new(),
             created_at,
             next_flush: created_at,
             repeat_at: None,
             holds_back: false,
             unmute_at: None,
+            first_told: first_told.into_iter().map(|(id, at)| (Fingerprint(id), at)).collect(),
+            muted: None,
         };
         Some((id, group))
     }

@@ -9,6 +9,8 @@ use crate::model::labels::ALERT_NAME;
 use crate::model::{Alert, Labels, Timestamp};
 use crate::store::{HistoryEntry, OutboxRow};
 
+pub use crate::store::{HistoryFilter, HistoryRow, MOST_READ};
+
 use super::acknowledge::Acknowledgement;
 
 /// Most fingerprints under which one attempt is found; names of alerts are all there.

@@ -14,13 +14,13 @@ use super::group::{Group, GroupId};
 impl Dispatcher {
     /// The groups that its routes ask for, with the routes.
     fn wanted(&self, labels: &Labels) -> Vec<(usize, GroupId)> {
-        let routes = self.plan.select(labels).into_iter();
+        let routes = self.plan.select_with_escalations(labels).into_iter();
         let wanted = routes.filter_map(|index| Some((index, self.plan.route(index)?)));
         wanted.map(|(index, route)| (index, GroupId::new(route, &route.group_by.labels(labels)))).collect()
     }
 
     /// Whether some notifier of the group's receiver believes that the alert fires.
-    fn is_known_in(&self, group: &GroupId, alert: Fingerprint) -> bool {
+    pub(super) fn is_known_in(&self, group: &GroupId, alert: Fingerprint) -> bool {
         let notifiers = self.plan.notifiers(&group.receiver).iter();
         notifiers.filter_map(|notifier| self.log.get(&group.log_key(&notifier.name))).any(|entry| entry.knows(alert.0))
     }
@@ -57,7 +57,7 @@ impl Dispatcher {
             }
             here.is_none()
         });
-        // Where it is, for a receiver that should be told elsewhere now: it stays, and its group follows the new route.
+        // Where it is, for a receiver that should be told elsewhere now: it stays.
         wanted.retain(|(index, wanted)| {
             let stays = current.iter().position(|current| current.receiver == wanted.receiver);
             if let Some(stays) = stays {
@@ -65,6 +65,7 @@ impl Dispatcher {
                 join(&mut self.groups, &mut self.alerts, &group, id, false);
                 if let Some(group) = self.groups.get_mut(&group) {
                     group.route = group.route.or(Some(*index));
+                    group.strays.insert(id, *index);
                 }
             }
             stays.is_none()
@@ -141,6 +142,7 @@ impl Dispatcher {
     pub(super) fn follow_routes(&mut self) {
         for (id, group) in &mut self.groups {
             group.route = self.plan.route_at(&group.path, &id.receiver);
+            group.strays.clear();
         }
     }
 
@@ -180,6 +182,7 @@ fn join(
     if group.members.insert(id) {
         alerts.joined(id);
     }
+    group.strays.remove(&id);
     if leaving {
         group.leaving.insert(id);
     } else {

@@ -11,7 +11,7 @@ use crate::runbooks::Runbooks;
 use super::inhibit::Rule;
 use super::intervals::Intervals;
 use super::notifiers::KINDS;
-use super::settings::route::ALL_LABELS;
+use super::settings::route::{ALL_LABELS, Escalate};
 use super::settings::{History, Receiver, Route, Settings};
 
 /// What to do with alerts. Never changes; a reload makes a new one.
@@ -49,6 +49,21 @@ pub(super) struct PlannedRoute {
     pub active_time_intervals: Vec<String>,
     /// Indices of the routes below it, in order.
     pub children: Vec<usize>,
+    /// Who else is to be told, after how long.
+    escalate: Vec<Escalate>,
+    /// The indices of the routes that do so.
+    pub escalations: Vec<usize>,
+    /// Set if it is such a route itself.
+    pub escalation: Option<Escalation>,
+}
+
+/// What makes a route tell only what nobody took care of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Escalation {
+    /// The index of the route that tells first.
+    pub of: usize,
+    /// How long after that.
+    pub after: StdDuration,
 }
 
 /// One receiver and its notifiers, in order.
@@ -104,6 +119,9 @@ fn above_root() -> PlannedRoute {
         mute_time_intervals: Vec::new(),
         active_time_intervals: Vec::new(),
         children: Vec::new(),
+        escalate: Vec::new(),
+        escalations: Vec::new(),
+        escalation: None,
     }
 }
 
@@ -124,6 +142,9 @@ impl PlannedRoute {
             mute_time_intervals: route.mute_time_intervals.clone(),
             active_time_intervals: route.active_time_intervals.clone(),
             children: Vec::new(),
+            escalate: route.escalate.clone().unwrap_or_else(|| above.escalate.clone()),
+            escalations: Vec::new(),
+            escalation: None,
         }
     }
 
@@ -170,10 +191,37 @@ impl Plan {
         let planned = PlannedRoute::below(above, route);
         self.routes.push(planned.clone());
         let children: Vec<usize> = route.routes.iter().map(|child| self.add(&planned, child)).collect();
+        let escalations = self.add_escalations(index, &planned);
         if let Some(planned) = self.routes.get_mut(index) {
-            planned.children = children;
+            (planned.children, planned.escalations) = (children, escalations);
         }
         index
+    }
+
+    /// The routes beside a route that tell what nobody takes care of; each is a place of its own in the tree.
+    fn add_escalations(&mut self, of: usize, route: &PlannedRoute) -> Vec<usize> {
+        let steps = route.escalate.iter().filter(|step| step.receiver != route.receiver);
+        steps
+            .map(|step| {
+                self.routes.push(PlannedRoute {
+                    path: format!("{}/escalate[{}]", route.path, step.receiver),
+                    receiver: step.receiver.clone(),
+                    escalation: Some(Escalation { of, after: step.after.std() }),
+                    escalate: Vec::new(),
+                    ..route.clone()
+                });
+                self.routes.len() - 1
+            })
+            .collect()
+    }
+
+    /// The routes that take an alert with these labels, and those that tell it further.
+    pub(super) fn select_with_escalations(&self, labels: &Labels) -> Vec<usize> {
+        let mut taken = self.select(labels);
+        let further = taken.iter().filter_map(|index| self.routes.get(*index)).flat_map(|route| &route.escalations);
+        let further: Vec<usize> = further.copied().collect();
+        taken.extend(further);
+        taken
     }
 
     /// The routes that take an alert with these labels: the first child that matches, and the later ones it lets
@@ -210,34 +258,14 @@ impl Plan {
         self.routes.iter().position(|route| route.path == path && route.receiver == receiver)
     }
 
-    /// What Alertmanager's tools read: the tree, and receivers without their secrets.
-    pub(super) fn configuration(&self) -> String {
-        let quoted = |text: &str| serde_json::to_string(text).unwrap_or_default();
-        let millis = |duration: StdDuration| crate::model::Duration::from(duration).to_string();
-        let mut text = String::new();
-        for route in &self.routes {
-            let labels = match &route.group_by {
-                GroupBy::All => vec![quoted(ALL_LABELS)],
-                GroupBy::Names(names) => names.iter().map(|name| quoted(name)).collect(),
-            };
-            text.push_str(&format!(
-                "route:\n  receiver: {}\n  group_by: [{}]\n  group_wait: {}\n  group_interval: {}\n  repeat_interval: {}\n",
-                quoted(&route.receiver),
-                labels.join(", "),
-                millis(route.group_wait),
-                millis(route.group_interval),
-                millis(route.repeat_interval)
-            ));
-        }
-        text.push_str("receivers:\n");
-        for receiver in &self.receivers {
-            text.push_str(&format!("  - name: {}\n", quoted(&receiver.name)));
-        }
-        text
-    }
-
+    /// The receivers' names, in the order of the configuration.
     pub(super) fn receiver_names(&self) -> Vec<String> {
         self.receivers.iter().map(|receiver| receiver.name.clone()).collect()
+    }
+
+    /// Every route, the root first.
+    pub(super) fn routes(&self) -> &[PlannedRoute] {
+        &self.routes
     }
 
     /// The notifiers of a receiver; none if there is no such receiver.

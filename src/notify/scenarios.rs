@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration as StdDuration;
 
 use crate::model::{Alert, AlertStatus, Duration, Labels, Timestamp, parse_conditions};
-use crate::store::{Document, NotificationLogRow, OutboxRow};
+use crate::store::{Document, HistoryEntry, NotificationLogRow, OutboxRow};
 
 use super::message::Notification;
 use super::notifiers::Retry;
@@ -19,6 +19,7 @@ use super::settings::Settings;
 use super::silence::{Draft, Planned};
 use super::{Dispatcher, Reason};
 
+mod escalation;
 mod model;
 mod muting;
 mod routing;
@@ -96,6 +97,7 @@ struct World {
     delivered: Vec<(String, String, String)>,
     /// Keys of what was delivered while answers did not reach the disk.
     unrecorded: BTreeSet<String>,
+    history: Vec<HistoryEntry>,
 }
 
 fn settings(yaml: &str) -> Settings {
@@ -150,6 +152,7 @@ impl World {
             records: true,
             delivered: Vec::new(),
             unrecorded: BTreeSet::new(),
+            history: Vec::new(),
         }
     }
 
@@ -210,6 +213,7 @@ impl World {
         for document in changes.set {
             self.disk.documents.insert(document.key, document.body);
         }
+        self.history.extend(changes.history);
         for key in changes.remove {
             self.disk.documents.remove(&key);
         }

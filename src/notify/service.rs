@@ -127,6 +127,7 @@ impl Notify {
     #[must_use]
     pub fn new(prepared: Prepared, store: Store, clock: Clock, registry: &Registry) -> (Self, Vec<Task>) {
         let metrics = Metrics::new(registry);
+        let plan = prepared.plan.clone();
         let dispatcher = Arc::new(Mutex::new(Dispatcher::new(prepared.plan)));
         let known = Arc::clone(&dispatcher);
         let ended = Box::new(move |alert, at| lock(&known).ended(alert, at));
@@ -140,6 +141,7 @@ impl Notify {
         let inner =
             Inner { dispatcher, outbox, drills, store, clock, metrics, wake, early, closing, closed, turn, changing };
         let notify = Self(Arc::new(inner));
+        notify.0.start_escalations(&plan);
         let inner = Arc::clone(&notify.0);
         let dispatch = Task::new("dispatcher", move || {
             let inner = Arc::clone(&inner);
@@ -185,10 +187,16 @@ impl Notify {
         self.0.wake.notify_one();
     }
 
+    /// Whom to ask for evidence about each message, from now on; the first to be named stays.
+    pub fn call(&self, witness: super::evidence::Witness) {
+        self.0.outbox.call(witness);
+    }
+
     /// Goes over to new settings; groups, times and what was told stay.
     pub fn reload(&self, prepared: Prepared) {
         let now = self.0.clock.now();
         self.0.outbox.reconfigure(prepared.notifiers);
+        self.0.start_escalations(&prepared.plan);
         self.0.dispatcher().reconfigure(prepared.plan, now);
         self.0.wake.notify_one();
     }
@@ -309,7 +317,7 @@ impl Inner {
 
     async fn tidy(&self, now: Timestamp) -> Result<(), StoreError> {
         let in_use = self.dispatcher().log_in_use(TIDY_EVERY, now);
-        self.store.commit_notification(in_use, Vec::new(), Vec::new()).await?;
+        self.store.commit_notification(in_use, Vec::new()).await?;
         self.store.expire_notification_log(now).await
     }
 
@@ -320,6 +328,8 @@ impl Inner {
         if self.store.put_and_record(Table::NotifyAlerts, set, remove, history).await.is_err() {
             // The store has said so; it comes again with the next change or sleep.
             self.dispatcher().not_saved(&changes);
+        } else {
+            self.tell_of_escalations(&changes.history);
         }
     }
 
@@ -329,7 +339,7 @@ impl Inner {
         for chunk in decisions.chunks(MOST_AT_ONCE) {
             let log: Vec<_> = chunk.iter().flat_map(|decision| decision.log.clone()).collect();
             let deliveries: Vec<_> = chunk.iter().flat_map(|decision| decision.deliveries.clone()).collect();
-            if let Err(error) = self.store.commit_notification(log, deliveries.clone(), Vec::new()).await {
+            if let Err(error) = self.store.commit_notification(log, deliveries.clone()).await {
                 tracing::error!(%error, "notifications are told from memory, a crash would lose them");
             }
             for (row, reason) in chunk.iter().flat_map(|decision| decision.deliveries.iter().zip(&decision.reasons)) {

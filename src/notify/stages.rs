@@ -33,6 +33,16 @@ fn as_text<S: serde::Serializer>(ids: &[Fingerprint], serializer: S) -> Result<S
 }
 
 impl Muted {
+    /// All of it in words; nothing if it is empty.
+    #[must_use]
+    pub fn in_words(&self) -> Option<String> {
+        let inhibited = self.inhibited_by.iter().map(|id| format!("inhibited by alert {id}"));
+        let silenced = self.silenced_by.iter().map(|id| format!("silence {id}"));
+        let muted = self.muted_by.iter().map(|name| format!("time interval {name}"));
+        let all: Vec<String> = inhibited.chain(silenced).chain(muted).collect();
+        (!all.is_empty()).then(|| all.join(", "))
+    }
+
     /// Whether anything mutes it.
     #[must_use]
     pub fn is_muted(&self) -> bool {
@@ -41,6 +51,7 @@ impl Muted {
 }
 
 /// What stages may look at.
+#[derive(Clone, Copy)]
 pub(super) struct Scene<'a> {
     pub at: Timestamp,
     /// The group's route; `None` if none leads to its receiver any more.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::model::{Alert, Fingerprint, Labels, Timestamp};
 
+use super::acknowledge::Acknowledgement;
 use super::alerts::Held;
 use super::dispatcher::Dispatcher;
 use super::inhibit::Inhibitors;
@@ -25,6 +26,8 @@ pub struct AlertView {
     pub inhibited_by: Vec<Fingerprint>,
     /// The time intervals that mute it.
     pub muted_by: Vec<String>,
+    /// Who takes care of it.
+    pub acknowledged: Option<Acknowledgement>,
 }
 
 impl AlertView {
@@ -70,7 +73,8 @@ impl Dispatcher {
         let mut views = Vec::new();
         for (id, group) in self.groups.iter().filter(|(id, _)| receiver(&id.receiver)) {
             let members = group.members.iter().filter_map(|member| self.alerts.get(*member));
-            let firing = members.filter(|held| self.alerts.ended(held, at).is_none());
+            let waits = |held: &Held| self.waits(id, group, held, at).is_some();
+            let firing = members.filter(|held| self.alerts.ended(held, at).is_none() && !waits(held));
             let route: Vec<&PlannedRoute> = group.route.and_then(|index| self.plan.route(index)).into_iter().collect();
             let wanted = firing.filter(|held| wanted(&held.alert.labels));
             let alerts: Vec<AlertView> = wanted.map(|held| self.alert_view(held, &route, &inhibitors, at)).collect();
@@ -94,7 +98,9 @@ impl Dispatcher {
         let (intervals, silences) = (&self.plan.intervals, &self.silences);
         let on = |route| Scene { at, route, intervals, inhibitors, silences }.judge(alert).muted;
         let mut muted = on(None);
-        for name in routes.iter().flat_map(|route| on(Some(route)).muted_by) {
+        let timed =
+            |route: &&&PlannedRoute| !(route.mute_time_intervals.is_empty() && route.active_time_intervals.is_empty());
+        for name in routes.iter().filter(timed).flat_map(|route| on(Some(route)).muted_by) {
             if !muted.muted_by.contains(&name) {
                 muted.muted_by.push(name);
             }
@@ -111,6 +117,7 @@ impl Dispatcher {
         }
         let Muted { inhibited_by, silenced_by, muted_by } = self.muted(&held.alert, routes, inhibitors, at);
         let (alert, updated_at) = (held.alert.clone(), held.updated_at);
-        AlertView { alert, updated_at, receivers, silenced_by, inhibited_by, muted_by }
+        let acknowledged = self.acknowledgements.of(&held.alert, at).cloned();
+        AlertView { alert, updated_at, receivers, silenced_by, inhibited_by, muted_by, acknowledged }
     }
 }

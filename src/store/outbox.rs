@@ -52,15 +52,14 @@ impl FromRow<'_, SqliteRow> for OutboxRow {
 }
 
 impl Store {
-    /// Records in one transaction what is being told, queues its deliveries and adds to the history. A delivery whose
-    /// id already waits is left as it is.
+    /// Records in one transaction what is being told and queues its deliveries. A delivery whose id already
+    /// waits is left as it is.
     pub async fn commit_notification(
         &self,
         log: Vec<NotificationLogRow>,
         deliveries: Vec<OutboxRow>,
-        history: Vec<HistoryEntry>,
     ) -> Result<(), StoreError> {
-        self.write(Commit { log, deliveries, history }).await
+        self.write(Commit { log, deliveries }).await
     }
 
     /// Everything that waits, oldest first.
@@ -132,7 +131,6 @@ impl Job for Replace {
 struct Commit {
     log: Vec<NotificationLogRow>,
     deliveries: Vec<OutboxRow>,
-    history: Vec<HistoryEntry>,
 }
 
 impl Job for Commit {
@@ -144,7 +142,7 @@ impl Job for Commit {
             for row in &self.deliveries {
                 insert(conn, row).await?;
             }
-            alert_history::record(conn, &self.history).await
+            Ok(())
         })
     }
 }

@@ -9,6 +9,7 @@ mod api_v2;
 mod health;
 pub mod metrics;
 mod numbers;
+mod ours;
 mod pages;
 pub mod routes;
 mod same_site;

@@ -14,6 +14,8 @@ pub struct Inherited {
     pub list: &'static str,
     /// The key in the list's entries.
     pub to: &'static str,
+    /// Another key there that says the same in other words; may be empty.
+    pub or: &'static str,
 }
 
 /// How secrets are named, besides as themselves.
@@ -47,7 +49,7 @@ fn entries(node: &mut Node) -> impl Iterator<Item = &mut Node> {
 fn give(entry: &mut Node, inherited: &Inherited, given: &[(Key, Node)]) {
     let Content::Mapping(fields) = &mut entry.content else { return };
     let is = |name: &str, key: &str| FORMS.iter().any(|form| name.strip_suffix(form) == Some(key));
-    if fields.iter().any(|(key, _)| is(&key.name, inherited.to)) {
+    if fields.iter().any(|(key, _)| is(&key.name, inherited.to) || key.name == inherited.or) {
         return;
     }
     for form in FORMS {
@@ -77,14 +79,14 @@ mod tests {
                     receivers: [{mail: [{to: b}, {from: c, password_env: E}], chat: [{to: d}]}]";
         let mut document = Document::parse("m.yaml", text).expect("YAML");
         let table = [("smtp_from", "mail", "from"), ("smtp_password", "mail", "password"), ("nothing", "mail", "x")];
-        document.inherit("global", "receivers", &table.map(|(from, list, to)| Inherited { from, list, to }));
+        document.inherit("global", "receivers", &table.map(|(from, list, to)| Inherited { from, list, to, or: "tls" }));
         let root: Root = document.decode().expect("decodes");
         let mail = &root.receivers[0]["mail"];
         let told = |entry: &BTreeMap<String, String>| format!("{entry:?}");
         assert_eq!(told(&mail[0]), r#"{"from": "a", "password_file": "p", "to": "b"}"#);
         assert_eq!(told(&mail[1]), r#"{"from": "c", "password_env": "E"}"#);
         assert_eq!(told(&root.receivers[0]["chat"][0]), r#"{"to": "d"}"#);
-        document.inherit("global", "receivers", &[Inherited { from: "url", list: "chat", to: "url" }]);
+        document.inherit("global", "receivers", &[Inherited { from: "url", list: "chat", to: "url", or: "" }]);
         let problems = document.decode::<Root>().map(|_| ()).expect_err("a list is no text");
         assert_eq!(problems[0].place.map(|place| (place.line, place.column)), Some((1, 51)), "{problems:?}");
     }

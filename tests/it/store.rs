@@ -105,7 +105,7 @@ fn names(dir: &Path) -> Vec<String> {
 async fn what_was_written_is_there_after_the_process_vanished() {
     let dir = tempfile::tempdir().expect("dir");
     let open = Open::at(Some(&file(&dir))).await;
-    open.store.commit_notification(vec![log("a")], vec![delivery("1"), delivery("2")], vec![]).await.expect("commit");
+    open.store.commit_notification(vec![log("a")], vec![delivery("1"), delivery("2")]).await.expect("commit");
     open.store.put(Table::RuleAlerts, vec![document("x"), document("y")], vec![]).await.expect("put");
     open.store.put(Table::RuleAlerts, vec![], vec!["x".into()]).await.expect("put");
     open.store.put(Table::NotifyAlerts, vec![document("x")], vec![]).await.expect("put");
@@ -141,8 +141,8 @@ async fn a_notification_is_committed_whole_or_not_at_all() {
     .execute(&mut other)
     .await
     .expect("trigger");
-    let refused = open.store.commit_notification(vec![log("a")], vec![delivery("good"), delivery("bad")], vec![]);
-    let neighbour = open.store.commit_notification(vec![log("b")], vec![delivery("fine")], vec![]);
+    let refused = open.store.commit_notification(vec![log("a")], vec![delivery("good"), delivery("bad")]);
+    let neighbour = open.store.commit_notification(vec![log("b")], vec![delivery("fine")]);
     let (refused, neighbour) = tokio::join!(refused, neighbour);
     assert!(refused.expect_err("refused").to_string().contains("refused"));
     neighbour.expect("a job that shared the transaction is not lost");
@@ -156,7 +156,7 @@ async fn a_notification_is_committed_whole_or_not_at_all() {
 async fn the_notification_log_forgets_what_expired() {
     let open = Open::at(None).await;
     let late = NotificationLogRow { expires_at: Timestamp::from_millis(9_000), ..log("late") };
-    open.store.commit_notification(vec![log("early"), late.clone()], vec![], vec![]).await.expect("commit");
+    open.store.commit_notification(vec![log("early"), late.clone()], vec![]).await.expect("commit");
     open.store.expire_notification_log(Timestamp::from_millis(6_000)).await.expect("expire");
     assert_eq!(open.store.notification_log().await.expect("log"), [late]);
 }
@@ -247,12 +247,12 @@ async fn an_unusable_path_means_memory_until_it_becomes_usable() {
     let open = Open::at(Some(&path)).await;
     assert!(!open.is_up());
     assert!(open.number("memsentry_store_write_failures_total") > 0.0);
-    open.store.commit_notification(vec![log("a")], vec![delivery("1")], vec![]).await.expect("in memory");
+    open.store.commit_notification(vec![log("a")], vec![delivery("1")]).await.expect("in memory");
     assert_eq!(open.store.outbox().await.expect("outbox"), [delivery("1")]);
 
     std::fs::remove_file(&blocked).expect("remove");
     open.until_up().await;
-    open.store.commit_notification(vec![], vec![delivery("2")], vec![]).await.expect("on disk");
+    open.store.commit_notification(vec![], vec![delivery("2")]).await.expect("on disk");
     open.vanish().await;
     let open = Open::at(Some(&path)).await;
     assert_eq!(open.store.outbox().await.expect("outbox"), [delivery("1"), delivery("2")]);
@@ -263,12 +263,12 @@ async fn an_unusable_path_means_memory_until_it_becomes_usable() {
 async fn a_file_that_somebody_locks_means_memory_and_then_holds_everything() {
     let dir = tempfile::tempdir().expect("dir");
     let open = Open::at(Some(&file(&dir))).await;
-    open.store.commit_notification(vec![log("before")], vec![delivery("1")], vec![]).await.expect("on disk");
+    open.store.commit_notification(vec![log("before")], vec![delivery("1")]).await.expect("on disk");
     let mut other = raw(&file(&dir)).await;
     sqlx::raw_sql("begin immediate").execute(&mut other).await.expect("lock");
 
     open.store.finish("1", Timestamp::from_millis(2_000), "delivered", vec![]).await.expect("in memory");
-    open.store.commit_notification(vec![log("during")], vec![delivery("2")], vec![]).await.expect("in memory");
+    open.store.commit_notification(vec![log("during")], vec![delivery("2")]).await.expect("in memory");
     assert!(!open.is_up());
     assert_eq!(open.store.outbox().await.expect("outbox"), [delivery("2")]);
     assert_eq!(open.store.notification_log().await.expect("log"), [log("before"), log("during")]);
@@ -353,7 +353,7 @@ async fn a_writer_that_is_there_to_be_killed() {
     let open = Open::at(Some(Path::new(&path))).await;
     for n in 0_u64.. {
         let id = format!("{}-{n}", std::process::id());
-        open.store.commit_notification(vec![log(&id)], vec![delivery(&id)], vec![]).await.expect("commit");
+        open.store.commit_notification(vec![log(&id)], vec![delivery(&id)]).await.expect("commit");
         println!("\ncommitted {id}");
     }
 }

@@ -6,11 +6,13 @@
 use std::time::Duration as StdDuration;
 
 use crate::model::Timestamp;
-use crate::store::{HistoryFilter, HistoryRow, StoreError, Table};
+use crate::store::{HistoryEntry, HistoryFilter, HistoryRow, StoreError, Table};
 
 use super::super::acknowledge::{Acknowledgement, Refused, Request};
 use super::super::chronicle::Spoken;
 use super::super::drill;
+use super::super::history::{Event, Facts};
+use super::super::route::Plan;
 use super::{Inner, Notify};
 
 /// How often the history is made shorter.
@@ -103,6 +105,23 @@ impl Inner {
         #[allow(clippy::cast_precision_loss)] // far below 2^53
         let count = self.dispatcher().acknowledgements.count(now) as f64;
         self.metrics.acknowledged.with_label_values::<&str>(&[]).set(count);
+    }
+
+    /// Starts the series of escalations at 0.
+    pub(super) fn start_escalations(&self, plan: &Plan) {
+        for route in plan.routes().iter().filter(|route| route.escalation.is_some()) {
+            self.metrics.escalations.with_label_values(&[&route.receiver]).inc_by(0.0);
+        }
+    }
+
+    pub(super) fn tell_of_escalations(&self, happened: &[HistoryEntry]) {
+        for entry in happened.iter().filter(|entry| entry.event == Event::Escalated.as_str()) {
+            let receiver = entry.receiver.as_deref().unwrap_or("");
+            self.metrics.escalations.with_label_values(&[receiver]).inc();
+            let facts = Facts::read(entry);
+            let alert = facts.labels.map(|labels| labels.to_string());
+            tracing::warn!(receiver, alert, because = facts.because, "alert escalated");
+        }
     }
 
     /// Forgets what is too old, for ever.

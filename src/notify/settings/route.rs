@@ -46,6 +46,10 @@ pub struct Route {
     /// Whether an alert that this route took is offered to the routes below it in the list too; false unless set.
     #[serde(default, rename = "continue")]
     pub goes_on: bool,
+    /// Who else is told if nobody acknowledges in time. As the route above unless set; nobody at the root. Not a key of
+    /// Alertmanager's.
+    #[serde(default)]
+    pub escalate: Option<Vec<Escalate>>,
     /// Names of time intervals in which this route tells nobody. Not at the root, and not passed on to children.
     #[serde(default)]
     pub mute_time_intervals: Vec<String>,
@@ -56,6 +60,16 @@ pub struct Route {
     /// Routes tried before this one, in order; the first that matches takes the alert.
     #[serde(default)]
     pub routes: Vec<Route>,
+}
+
+/// A further receiver for alerts that nobody takes care of.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Escalate {
+    /// How long after the alert was first told; more than 0. Without an acknowledgement by then the receiver is told.
+    pub after: Duration,
+    /// The receiver's name, one of `receivers`, not the route's own.
+    pub receiver: String,
 }
 
 /// What routes may name.
@@ -101,7 +115,8 @@ impl Route {
     }
 
     fn node_problems(&self, known: &Known<'_>) -> Vec<Problem> {
-        let mut problems = self.receiver_problems(known);
+        let mut problems = known.unknown_receiver(self.receiver.as_deref());
+        problems.extend(self.escalate_problems(known));
         problems.extend(self.conditions().err().into_iter().flatten());
         problems.extend(group_by_problems(self.group_by.as_deref().unwrap_or_default()));
         for (name, value) in [("group_interval", self.group_interval), ("repeat_interval", self.repeat_interval)] {
@@ -130,16 +145,36 @@ impl Route {
         problems
     }
 
-    fn receiver_problems(&self, known: &Known<'_>) -> Vec<Problem> {
-        let names = || known.receivers.iter().map(|receiver| receiver.name.as_str());
-        let unknown = self.receiver.iter().filter(|wanted| !names().any(|name| name == wanted.as_str()));
-        let problem = |wanted: &String| {
+    fn escalate_problems(&self, known: &Known<'_>) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let steps = self.escalate.as_deref().unwrap_or_default();
+        for (index, step) in steps.iter().enumerate() {
+            let at = format!("escalate[{index}]");
+            problems.extend(known.unknown_receiver(Some(&step.receiver)).into_iter().map(|p| p.below(&at)));
+            if step.after.is_zero() {
+                problems.push(Problem::at(format!("{at}.after"), "after must be more than 0s"));
+            }
+            let earlier = steps[..index].iter().any(|other| other.receiver == step.receiver);
+            if earlier || self.receiver.as_ref() == Some(&step.receiver) {
+                let message = format!("receiver {:?} is told before already", step.receiver);
+                problems.push(Problem::at(format!("{at}.receiver"), message));
+            }
+        }
+        problems
+    }
+}
+
+impl Known<'_> {
+    fn unknown_receiver(&self, wanted: Option<&str>) -> Vec<Problem> {
+        let names = || self.receivers.iter().map(|receiver| receiver.name.as_str());
+        let unknown = wanted.filter(|wanted| !names().any(|name| name == *wanted));
+        let problem = |wanted: &str| {
             let known = names().collect::<Vec<_>>().join(", ");
             let known = if known.is_empty() { "none; add one under receivers".to_owned() } else { known };
             let problem = Problem::at("receiver", format!("unknown receiver {wanted:?}"));
             problem.note(format!("known receivers: {known}")).suggest(wanted, names())
         };
-        unknown.map(problem).collect()
+        unknown.map(problem).into_iter().collect()
     }
 }
 

@@ -31,7 +31,7 @@ pub(in crate::web) async fn groups(
     let groups =
         sources.notify.group_views(&|receiver| filter.wants_receiver(receiver), &|labels| filter.wants(labels));
     let mut shown = Vec::new();
-    for group in groups.iter().filter(|group| filter.muted || group.muted_by.is_empty()) {
+    for group in &groups {
         let alerts: Vec<Value> = group.alerts.iter().filter(|alert| filter.wants_status(alert)).map(one).collect();
         if !alerts.is_empty() {
             shown.push(json!({

@@ -13,7 +13,7 @@ pub(super) struct Filter {
     active: bool,
     silenced: bool,
     inhibited: bool,
-    pub(super) muted: bool,
+    muted: bool,
     matchers: Vec<Matcher>,
     receiver: Option<Regex>,
     receiver_matchers: Vec<Matcher>,

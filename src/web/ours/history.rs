@@ -8,8 +8,7 @@ use axum::extract::State;
 use serde_json::{Value, json};
 
 use crate::model::Timestamp;
-use crate::notify::history::{Event, Facts};
-use crate::store::{HistoryFilter, HistoryRow};
+use crate::notify::history::{Event, Facts, HistoryFilter, HistoryRow, MOST_READ};
 
 use super::super::Sources;
 use super::super::api::params::Params;
@@ -42,8 +41,8 @@ fn filter(params: &Params) -> Result<HistoryFilter, ApiError> {
         None => PAGE,
         Some(limit) => u32::try_from(limit)
             .ok()
-            .filter(|limit| (1..=crate::store::MOST_READ).contains(limit))
-            .ok_or_else(|| ApiError::parameter("limit", format!("is not between 1 and {}", crate::store::MOST_READ)))?,
+            .filter(|limit| (1..=MOST_READ).contains(limit))
+            .ok_or_else(|| ApiError::parameter("limit", format!("is not between 1 and {}", MOST_READ)))?,
     };
     Ok(HistoryFilter {
         before: number("before")?,

@@ -35,7 +35,7 @@ fn read<T: DeserializeOwned>(body: &str) -> Result<T, ApiError> {
 }
 
 /// A time as Prometheus writes it; nothing of an empty text.
-fn duration(text: Option<&str>) -> Result<Option<StdDuration>, ApiError> {
+pub(super) fn duration(text: Option<&str>) -> Result<Option<StdDuration>, ApiError> {
     let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
     let wrong = |_| ApiError::BadData(format!("{text:?} is not a time such as 30m or 4h"));
     text.parse::<Duration>().map(|duration| Some(duration.std())).map_err(wrong)

@@ -26,7 +26,7 @@ fn silence(with: Value) -> Value {
 }
 
 /// The daemon has read what was stored once silences can be made.
-async fn ready() -> Served {
+pub(super) async fn ready() -> Served {
     let served = Served::start(Sample::default()).await;
     for _ in 0..1000 {
         let probe = silence(json!({"matchers": []}));
@@ -47,7 +47,7 @@ async fn make(served: &Served, with: Value) -> String {
     answer.json()["silenceID"].as_str().expect("an id").to_owned()
 }
 
-async fn fire(served: &Served, alerts: &[&str]) {
+pub(super) async fn fire(served: &Served, alerts: &[&str]) {
     let alerts: Vec<Value> = alerts.iter().map(|name| json!({"labels": {"alertname": name, "job": "x"}})).collect();
     assert_eq!(post(served, "/api/v2/alerts", &json!(alerts)).await.code, 200);
 }
@@ -236,7 +236,7 @@ async fn a_silence_that_is_wrong_is_refused_with_every_reason() {
     let matcher = |name: &str, value: &str, regex: bool| json!([{"name": name, "value": value, "isRegex": regex}]);
     for (body, code, parts) in [
         (json!({}), 400, vec!["startsAt is required", "endsAt is required", "createdBy is", "comment is", "matcher"]),
-        (json!([]), 400, vec!["not a silence"]),
+        (json!([]), 400, vec!["is required"]),
         (json!("x"), 400, vec!["not a silence"]),
         (silence(json!({"startsAt": "now"})), 400, vec!["startsAt: \"now\" is not a time"]),
         (silence(json!({"endsAt": NOW.rfc3339()})), 400, vec!["start time must be before end time"]),
