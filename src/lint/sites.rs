@@ -110,6 +110,19 @@ fn without_variables(text: &str) -> String {
     other.replace_all(&text, VARIABLE).into_owned()
 }
 
+/// A diagnostic is filled in with the labels of the alert before it is asked.
+fn without_templates(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, action)) = rest.split_once("{{") {
+        let Some((_, after)) = action.split_once("}}") else { break };
+        out.push_str(before);
+        out.push_str(VARIABLE);
+        rest = after;
+    }
+    out + rest
+}
+
 /// The `promql` blocks of every runbook.
 pub(super) fn of_runbooks(input: &Input<'_>) -> Vec<Query> {
     let mut queries = Vec::new();
@@ -129,7 +142,7 @@ pub(super) fn of_runbooks(input: &Input<'_>) -> Vec<Query> {
                 Some((ticks, start, text)) if trimmed.starts_with(&"`".repeat(*ticks)) => {
                     queries.push(Query {
                         asker: Asker::Runbook,
-                        text: std::mem::take(text),
+                        text: without_templates(text),
                         file: super::runbook_file(input, name),
                         path: String::new(),
                         line: *start,

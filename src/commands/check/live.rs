@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::app::Plan;
+use crate::evidence;
 use crate::memory_api::{Client, FailureReason};
 use crate::metrics::Registry;
 use crate::model::{Clock, Duration, Place, Stopwatch};
@@ -126,7 +127,7 @@ async fn all(plan: &Plan) -> Vec<Row> {
         looking.push(in_time(service(client, format!("{at}.service"), with_token)));
         if let Some(settings) = &target.database {
             let database = Database::new(settings, &plan.config.instance);
-            looking.push(in_time(tables(target.name.clone(), database, format!("{at}.database"))));
+            looking.push(in_time(tables(plan, target.name.clone(), database, format!("{at}.database"))));
         }
     }
     looking.push(Box::pin(receivers(plan)));
@@ -176,7 +177,7 @@ async fn service(client: &Client, path: String, with_token: bool) -> Vec<Row> {
     vec![health, login]
 }
 
-async fn tables(target: String, database: Database, path: String) -> Vec<Row> {
+async fn tables(plan: &Plan, target: String, database: Database, path: String) -> Vec<Row> {
     let what = format!("database of {target}");
     let watch = Stopwatch::start();
     // As the daemon reads it, with every column and grant that this needs.
@@ -198,6 +199,14 @@ async fn tables(target: String, database: Database, path: String) -> Vec<Row> {
             }
         }
         Err(error) => rows.push(Row::new(&what, &path, State::Failed, error.to_string())),
+    }
+    let dir = plan.config.runbooks.dir.as_deref();
+    for problem in evidence::check::live(&plan.runbooks, dir, &target, &database).await {
+        let place = problem.place.map_or_else(String::new, |place| format!(":{}", place.line));
+        let said = format!("{}{place}: {}", problem.file, problem.message);
+        rows.push(
+            Row::new(&what, &path, State::Doubt, said).advice("grant what it reads, or mend the runbook's block"),
+        );
     }
     rows
 }

@@ -1,6 +1,6 @@
 //! Gathers what the lints look at: the files of a plan, dashboards, and what memsentry exposes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::app::{Plan, catalogue};
@@ -40,7 +40,7 @@ pub(super) fn findings(plan: &Plan, dashboards: &[PathBuf]) -> Result<Vec<Findin
         config: &plan.document,
         route: config.route.as_ref().map(|root| node(root, "route".to_owned(), "")),
         receivers: receivers.collect(),
-        also_told: also_told(plan),
+        also_told: config.route.iter().flat_map(escalated_to).collect(),
         runbooks: &plan.runbooks,
         own_runbooks: own_runbooks(config.runbooks.dir.as_deref()),
         dashboards: &dashboards,
@@ -80,9 +80,10 @@ fn node(route: &Route, path: String, above: &str) -> RouteNode {
     }
 }
 
-/// Receivers that are told by other ways than a route.
-fn also_told(_plan: &Plan) -> BTreeSet<String> {
-    BTreeSet::new()
+/// Receivers that are told of what nobody takes care of.
+fn escalated_to(route: &Route) -> Vec<String> {
+    let own = route.escalate.iter().flatten().map(|escalate| escalate.receiver.clone());
+    own.chain(route.routes.iter().flat_map(escalated_to)).collect()
 }
 
 /// The user's runbooks by name, with their files.
