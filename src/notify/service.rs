@@ -183,6 +183,14 @@ impl Notify {
         (notify, vec![dispatch, deliver, refresh, perform, prune])
     }
 
+    /// One that keeps everything in memory, for who only looks at pages.
+    pub async fn in_memory(prepared: Prepared, clock: Clock, registry: &Registry) -> (Self, Vec<Task>) {
+        let (store, writer) = Store::open(None, registry).await;
+        let (notify, mut tasks) = Self::new(prepared, store, clock, registry);
+        tasks.push(writer);
+        (notify, tasks)
+    }
+
     /// Takes in one round of reports, also an empty one: it says that the rules are alive.
     pub fn observe(&self, alerts: &[Alert], at: Timestamp) {
         self.take_in(Reports::Rules(alerts.to_vec()), at);

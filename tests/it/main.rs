@@ -57,6 +57,8 @@ mod restart;
 mod rule_tests_differential;
 /// Rules fire here when they fire in Prometheus.
 mod rules_differential;
+/// Prometheus with Alertmanager and memsentry tell the same.
+mod same_notifications;
 /// Alerts, runbooks and rule tests belong together.
 mod shipped_files;
 /// The end comes in time and loses nothing.

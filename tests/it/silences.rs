@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::stage::{Config, Daemon, Webhook, http, memsentry, shared_reference, until};
+use crate::stage::{Config, Daemon, Webhook, closed_port, http, memsentry, until};
+
+/// The watched service is not what these tests are about.
+fn nowhere() -> String {
+    format!("http://127.0.0.1:{}", closed_port())
+}
 
 /// No rule fires: alerts come from outside.
 const NO_RULES: &str = "groups: [{name: none, rules: [{record: 'a:b', expr: vector(1)}]}]";
 
 async fn start(webhook: &Webhook) -> Daemon {
-    let daemon =
-        Daemon::start(&Config::new(&shared_reference().api_url).with_webhook(webhook).with_rules(NO_RULES)).await;
+    let daemon = Daemon::start(&Config::new(&nowhere()).with_webhook(webhook).with_rules(NO_RULES)).await;
     ready(&daemon).await;
     daemon
 }

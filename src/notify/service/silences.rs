@@ -91,6 +91,14 @@ impl Notify {
         Some((silence, state))
     }
 
+    /// Until when alerts with these labels are silenced, if they are.
+    #[must_use]
+    pub fn silenced_until(&self, labels: &Labels) -> Option<Timestamp> {
+        let dispatcher = self.0.dispatcher();
+        let ids = dispatcher.silences.silencing(labels, self.0.clock.now());
+        ids.iter().filter_map(|id| dispatcher.silences.get(id)).map(|silence| silence.ends_at).max()
+    }
+
     /// The alerts that fire and whose labels are `wanted`, by fingerprint, with what keeps them from being told.
     #[must_use]
     pub fn alert_views(&self, wanted: &dyn Fn(&Labels) -> bool) -> Vec<AlertView> {
