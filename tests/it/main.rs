@@ -19,6 +19,8 @@ mod crash;
 mod delivery;
 /// Diagnostics of runbooks are bounded and harmless.
 mod diagnostics;
+/// A disk that is full costs nothing but what a crash meanwhile would take.
+mod disk_full;
 /// Service and database may come up after the daemon.
 mod down_then_up;
 /// A drill tells whether a receiver's messages arrive.
