@@ -47,6 +47,8 @@ mod reload;
 mod restart;
 /// Rules fire here when they fire in Prometheus.
 mod rules_differential;
+/// From random samples through rules and dispatcher to messages, against a small specification.
+mod rules_to_pages;
 /// Prometheus with Alertmanager and memsentry tell the same.
 mod same_notifications;
 /// Alerts, runbooks and rule tests belong together.
