@@ -7,10 +7,11 @@ use serde_json::Value;
 use sqlx::Row;
 
 use crate::model::Duration;
+use crate::model::secret::redact;
 
 use super::batch::Batch;
 use super::database::Database;
-use super::error::DatabaseError;
+use super::error::{DatabaseError, secrets_of};
 use super::names::identifier;
 use super::statement::{is_query, mentions, without_end};
 
@@ -43,10 +44,12 @@ impl Database {
         let wrapped = self.wrapped(sql);
         let rows = self.ask_one(self.beginning(limit), (wrapped, parameters), limit).await?;
         let mask = !show_texts && (mentions(sql, &TEXTS) || takes_whole_rows(sql));
+        let secrets = secrets_of(&self.shared().settings.url);
         let mut answer = Vec::with_capacity(rows.len().min(MOST_ROWS));
         for row in rows.iter().take(MOST_ROWS) {
             let text: String = row.try_get(0).map_err(|error| self.unexpected(&error))?;
-            answer.push(cells(&text, mask));
+            let clean = |(name, value): (String, Option<String>)| (name, value.map(|text| redact(&text, &secrets)));
+            answer.push(cells(&text, mask).into_iter().map(clean).collect());
         }
         Ok((answer, rows.len() > MOST_ROWS))
     }

@@ -237,7 +237,7 @@ fn a_page_says_in_order_what_is_wrong_how_bad_what_to_do_and_why() {
         "142 rows",
         "over 100 rows",
         "What to do first",
-        "/acknowledge",
+        "/acknowledge?alert=",
         "/silences/new?filter=",
         "/runbooks/WorkerStalled",
         "What failed",
