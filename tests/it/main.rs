@@ -59,6 +59,8 @@ mod restart;
 mod rule_tests_differential;
 /// Rules fire here when they fire in Prometheus.
 mod rules_differential;
+/// From random samples through rules and dispatcher to messages, against a small specification.
+mod rules_to_pages;
 /// Prometheus with Alertmanager and memsentry tell the same.
 mod same_notifications;
 /// Alerts, runbooks and rule tests belong together.
