@@ -45,7 +45,8 @@ async fn a_drill_arrives_marked_with_its_end_and_leaves_only_history() {
     assert_eq!(pages[0].body["groupKey"], pages[1].body["groupKey"]);
     let alerts: Value = serde_json::from_str(&daemon.get("/api/v1/memsentry/alerts").await).expect("JSON");
     assert_eq!(alerts["data"]["alerts"].as_array().map(Vec::len), Some(0), "{alerts}");
-    let history: Value = serde_json::from_str(&daemon.get("/api/v1/memsentry/history?receiver=oncall").await).expect("JSON");
+    let history: Value =
+        serde_json::from_str(&daemon.get("/api/v1/memsentry/history?receiver=oncall").await).expect("JSON");
     let entries = history["data"]["entries"].as_array().expect("a list");
     assert_eq!(entries.len(), 2, "{history}");
     assert!(entries.iter().all(|entry| entry["drill"] == true && entry["event"] == "delivered"), "{history}");
