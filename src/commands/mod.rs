@@ -15,6 +15,7 @@ mod remote;
 mod route;
 mod run;
 mod silence;
+mod slo;
 mod test_rules;
 
 use clap::ArgMatches;
@@ -58,6 +59,7 @@ pub const ALL: &[Subcommand] = &[
     run::COMMAND,
     check::COMMAND,
     route::COMMAND,
+    slo::COMMAND,
     test_rules::COMMAND,
     probe::COMMAND,
     alerts::COMMAND,

@@ -3,7 +3,9 @@
 //! [`load`] reads one YAML file, resolves secrets, and answers with the whole configuration or with every
 //! mistake and its place. A loaded configuration never changes; a reload loads another.
 
+mod budget;
 pub mod env;
+mod named;
 mod names;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +14,8 @@ use serde::Deserialize;
 
 use crate::model::{Problem, Secret};
 use crate::yaml::{Decoded, Document};
+pub use named::{Named, named_files};
+
 use crate::{evidence, heartbeat, memory_api, notify, probes, queue, rules, runbooks, scrape, store, tsdb, web};
 
 /// A whole configuration file.
@@ -38,6 +42,9 @@ pub struct Config {
     /// The alert rules.
     #[serde(default)]
     pub rules: rules::Settings,
+    /// The service level objectives; those of the service's own requirements unless set, none if empty.
+    #[serde(default = "rules::slo::shipped")]
+    pub slos: Vec<rules::slo::Slo>,
     /// The runbooks.
     #[serde(default)]
     pub runbooks: runbooks::Settings,
@@ -59,6 +66,9 @@ pub struct Config {
     /// The destinations that routes name.
     #[serde(default)]
     pub receivers: Vec<notify::Receiver>,
+    /// Whether receivers may run programs on this machine (`command_configs`); false unless set.
+    #[serde(default)]
+    pub allow_commands: bool,
     /// How long it is remembered what happened to alerts.
     #[serde(default)]
     pub history: notify::History,
@@ -142,6 +152,7 @@ impl Config {
         notify::Settings {
             route: self.route.clone(),
             receivers: self.receivers.clone(),
+            allow_commands: self.allow_commands,
             history: self.history,
             acknowledge: self.acknowledge,
             inhibit_rules: self.inhibit_rules.clone(),
@@ -178,6 +189,7 @@ impl Config {
     /// What is wrong beyond the form of each value.
     fn problems(&self) -> Vec<Problem> {
         let mut problems = names::problems(self);
+        problems.extend(budget::problems(self));
         for (index, target) in self.targets.iter().enumerate() {
             let at = format!("targets[{index}]");
             let service = target.service.problems().into_iter().map(|p| p.below("service"));
@@ -190,6 +202,7 @@ impl Config {
             ("scrape", self.scrape.problems()),
             ("tsdb", self.tsdb.problems()),
             ("rules", self.rules.problems()),
+            ("slos", rules::slo::Slo::all_problems(&self.slos)),
             ("web", self.web.problems()),
             ("heartbeat", self.heartbeat.iter().flat_map(heartbeat::Settings::problems).collect()),
             ("", self.notify().problems()),
@@ -262,6 +275,7 @@ pub fn parse(name: &str, text: &str, folder: &Path) -> Result<(Config, Document)
     let mut problems = std::mem::take(&mut decoded.problems);
     if let Some(config) = &mut decoded.value {
         config.resolve_paths(folder);
+        config.rules.slos.clone_from(&config.slos);
     }
     let wrong = decoded.value.as_ref().map(Config::problems).unwrap_or_default();
     problems.extend(wrong.into_iter().filter(|problem| can_be_believed(&problem.path, &decoded)));

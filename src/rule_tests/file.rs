@@ -46,6 +46,9 @@ pub(super) struct Test {
     /// When the test begins: RFC 3339 or seconds since the epoch, which is where it begins unless set.
     #[serde(default)]
     pub(super) start_timestamp: String,
+    /// Whether `memsentry_no_data` counts. Not for promtool, which refuses the key; without it both agree.
+    #[serde(default)]
+    pub(super) memsentry_no_data: bool,
 }
 
 #[derive(Debug, Deserialize)]

@@ -3,6 +3,7 @@
 //! A later rule sees what an earlier one recorded at the same instant. Groups know nothing of each other and
 //! are spread over their interval by a hash of their names, which stays the same across restarts.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration as StdDuration;
@@ -11,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{Alert, Duration, Labels, STALE_MARKER, Stopwatch, Timestamp};
 use crate::promql::{self, Limits, Value};
+use crate::store::Document;
 use crate::tsdb::Tsdb;
 
 use super::alerting::{Active, Phase, lacked_data};
@@ -19,6 +21,7 @@ use super::file::GroupSpec;
 use super::metrics::Metrics;
 use super::no_data::{self, Shared};
 use super::rule::{Kind, Round, Rule};
+use super::slo::{GENERATED_NAME, Ledger};
 use super::text;
 use super::view::{self, GroupView};
 use super::{restore, set::Options};
@@ -42,10 +45,14 @@ pub struct Group {
     pub(super) ended: Vec<Labels>,
     /// Whether the store holds a document that says when this group was last evaluated.
     noted: bool,
+    /// Subqueries that name no interval take that of the evaluations, as in Prometheus.
+    query_options: promql::Options,
     /// While it is being evaluated elsewhere: how it looked before. Its rules are there, not here.
     pub(super) away: Option<Box<GroupView>>,
     pub(super) outlet: Outlet,
     pub(super) no_data: Arc<Shared>,
+    /// Of a group that records the long windows of an objective.
+    ledger: Option<RefCell<Ledger>>,
     metrics: Metrics,
 }
 
@@ -115,9 +122,14 @@ impl Group {
             last_evaluation: None,
             ended: Vec::new(),
             noted: false,
+            query_options: promql::Options {
+                subquery_interval: options.evaluation_interval,
+                ..promql::Options::default()
+            },
             away: None,
             outlet: options.outlet(),
             no_data: Arc::default(),
+            ledger: None,
             metrics: metrics.clone(),
         }
     }
@@ -175,13 +187,34 @@ impl Group {
         at.millis().saturating_sub(self.offset_millis()).div_euclid(self.interval_millis())
     }
 
+    /// Lets the group keep a ledger, if it records the long windows of this objective.
+    pub(super) fn keep_ledger(&mut self, slo: &str, window: Duration) {
+        if self.file != GENERATED_NAME || self.name != format!("slo:{slo}:long") {
+            return;
+        }
+        let mut definition = Sha256::new();
+        for rule in &mut self.rules {
+            rule.join_ledger();
+            if rule.reads_samples() {
+                definition.update(rule.expression.text.as_bytes());
+            }
+        }
+        let definition = definition.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        self.ledger = Some(RefCell::new(Ledger::new(definition, window.std())));
+    }
+
+    /// Takes in what was stored of a ledger; whether it is this group's.
+    pub(super) fn restore_ledger(&mut self, document: &Document) -> bool {
+        self.ledger.as_mut().is_some_and(|ledger| ledger.get_mut().restore(document))
+    }
+
     /// Hands the group out to be evaluated elsewhere; what stays behind shows it as it was.
     pub(super) fn lend(&mut self) -> Self {
         let away = Some(Box::new(self.view()));
         let (name, file, outlet) = (self.name.clone(), self.file.clone(), self.outlet.clone());
         let (rules, ended) = (Vec::new(), Vec::new());
         let (no_data, metrics) = (Arc::clone(&self.no_data), self.metrics.clone());
-        let stays = Self { name, file, rules, ended, outlet, no_data, metrics, away, ..*self };
+        let stays = Self { name, file, rules, ended, outlet, no_data, ledger: None, metrics, away, ..*self };
         std::mem::replace(self, stays)
     }
 
@@ -212,11 +245,12 @@ impl Group {
         let valid_until = at + self.interval.std() * VALID_INTERVALS + longest;
         for rule in &mut self.rules {
             if go_on() {
-                let budget = Queries { tsdb, at, limits, watch: Stopwatch::start() };
+                let options = self.query_options;
+                let budget = Queries { tsdb, at, limits, options: &options, watch: Stopwatch::start() };
                 let query = |text: &str| budget.answer(text);
                 let world = text::world(&self.outlet.external_labels, &self.outlet.external_url, at, &query);
-                let no_data = &self.no_data;
-                let round = Round { at, read_at, limit: self.limit, tsdb, limits, world, no_data };
+                let (no_data, ledger) = (&self.no_data, self.ledger.as_ref());
+                let round = Round { at, read_at, limit: self.limit, tsdb, limits, options, world, no_data, ledger };
                 step(rule, &self.name, &round, &self.metrics, &mut evaluation);
             }
             if let Kind::Alerting(alerting) = &rule.kind {
@@ -228,6 +262,9 @@ impl Group {
             }
         }
         self.note(at, &mut evaluation);
+        if let Some(ledger) = &mut self.ledger {
+            ledger.get_mut().note(at, &mut evaluation.state);
+        }
         self.metrics.held.with_label_values(&[&self.name]).set(self.held());
         self.last_evaluation = Some(at);
         self.evaluation_time = watch.elapsed();
@@ -240,6 +277,9 @@ impl Group {
     pub(super) fn follow(&mut self, old: &Self) {
         self.evaluation_time = old.evaluation_time;
         self.noted = old.noted;
+        if let (Some(ledger), Some(old)) = (&mut self.ledger, &old.ledger) {
+            ledger.get_mut().follow(&old.borrow());
+        }
         // With another interval the slots are others, and the new ones begin afresh.
         if self.interval == old.interval {
             self.last_evaluation = old.last_evaluation;
@@ -310,6 +350,7 @@ struct Queries<'a> {
     tsdb: &'a Tsdb,
     at: Timestamp,
     limits: &'a Limits,
+    options: &'a promql::Options,
     watch: Stopwatch,
 }
 
@@ -321,7 +362,10 @@ impl Queries<'_> {
         }
         let limits = Limits { timeout: left.into(), ..*self.limits };
         let parsed = promql::parse(text).map_err(|error| error.to_string())?;
-        match promql::instant(&parsed, self.tsdb, self.at, &limits).map_err(|error| error.to_string())?.value {
+        match promql::instant_with(&parsed, self.tsdb, self.at, &limits, self.options)
+            .map_err(|error| error.to_string())?
+            .value
+        {
             Value::Vector(vector) => {
                 Ok(vector.into_iter().map(|element| (element.labels, element.sample.value)).collect())
             }

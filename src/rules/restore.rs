@@ -112,7 +112,7 @@ pub(super) fn group_document(file: &str, name: &str, at: Timestamp) -> Document 
 }
 
 /// Reads what an earlier run stored.
-pub(super) fn read(documents: &[Document]) -> Restored {
+pub(super) fn read<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Restored {
     let mut restored = Restored::default();
     for document in documents {
         if document.key.starts_with(GROUP) {

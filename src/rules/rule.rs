@@ -1,5 +1,6 @@
 //! One rule of a group: its expression, its kind, its health, and the series that it wrote last.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration as StdDuration;
 
@@ -13,6 +14,7 @@ use super::alerting::{AlertingRule, Moment};
 use super::file::{Expression, KindSpec, RuleSpec};
 use super::no_data::Shared;
 use super::recording::RecordingRule;
+use super::slo::{Ledger, Part};
 use super::text::World;
 use super::view::Health;
 use super::{absence, values, window};
@@ -31,6 +33,8 @@ pub(super) struct Rule {
     pub(super) last_evaluation: Option<Timestamp>,
     /// Series written by the last evaluation that succeeded.
     pub(super) written: BTreeSet<Labels>,
+    /// What it is to its group's ledger.
+    part: Option<Part>,
 }
 
 /// The two kinds of rules.
@@ -48,8 +52,10 @@ pub(super) struct Round<'a> {
     pub(super) limit: usize,
     pub(super) tsdb: &'a Tsdb,
     pub(super) limits: &'a Limits,
+    pub(super) options: promql::Options,
     pub(super) world: World<'a>,
     pub(super) no_data: &'a Shared,
+    pub(super) ledger: Option<&'a RefCell<Ledger>>,
 }
 
 impl Rule {
@@ -78,6 +84,7 @@ impl Rule {
             evaluation_time: StdDuration::ZERO,
             last_evaluation: None,
             written: BTreeSet::new(),
+            part: None,
         }
     }
 
@@ -94,6 +101,16 @@ impl Rule {
             Kind::Alerting(rule) => Some(rule),
             Kind::Recording(_) => None,
         }
+    }
+
+    /// Takes its part in its group's ledger.
+    pub(super) fn join_ledger(&mut self) {
+        self.part = Part::of(self.name());
+    }
+
+    /// Whether its answer comes from samples, not from a ledger.
+    pub(super) fn reads_samples(&self) -> bool {
+        !matches!(self.part, Some(Part::Ratio(_) | Part::Coverage(_)))
     }
 
     /// Goes on where the same rule stood before a reload; what the file says about it is new.
@@ -127,17 +144,34 @@ impl Rule {
         Ok(samples)
     }
 
-    fn judge(&mut self, round: &Round<'_>, errors: &mut Vec<String>) -> Result<Vec<(Labels, f64)>, String> {
-        let answer = promql::instant(&self.expression.parsed, round.tsdb, round.read_at, round.limits);
-        let result = match answer.map_err(|error| error.to_string())?.value {
-            Value::Vector(vector) => vector,
+    /// What the expression answers.
+    fn answer(&self, round: &Round<'_>) -> Result<Vec<VectorSample>, String> {
+        if let (Some(part @ (Part::Ratio(_) | Part::Coverage(_))), Some(ledger)) = (self.part, round.ledger) {
+            let answer = ledger.borrow().answer(part, round.at);
+            let sample = |(labels, value)| VectorSample { labels, sample: Sample { at: round.read_at, value } };
+            return Ok(answer.into_iter().map(sample).collect());
+        }
+        let answer =
+            promql::instant_with(&self.expression.parsed, round.tsdb, round.read_at, round.limits, &round.options);
+        match answer.map_err(|error| error.to_string())?.value {
+            Value::Vector(vector) => Ok(vector),
             Value::Scalar(value) => {
-                vec![VectorSample { labels: Labels::empty(), sample: Sample { at: round.read_at, value } }]
+                Ok(vec![VectorSample { labels: Labels::empty(), sample: Sample { at: round.read_at, value } }])
             }
-            Value::String(_) | Value::Matrix(_) => return Err("rule result is not a vector or scalar".into()),
-        };
+            Value::String(_) | Value::Matrix(_) => Err("rule result is not a vector or scalar".into()),
+        }
+    }
+
+    fn judge(&mut self, round: &Round<'_>, errors: &mut Vec<String>) -> Result<Vec<(Labels, f64)>, String> {
+        let result = self.answer(round)?;
         match &mut self.kind {
-            Kind::Recording(rule) => rule.step(result, round.limit),
+            Kind::Recording(rule) => {
+                let series = rule.step(result, round.limit)?;
+                if let (Some(part @ (Part::Bad | Part::Total)), Some(ledger)) = (self.part, round.ledger) {
+                    ledger.borrow_mut().feed(part, round.at, &series);
+                }
+                Ok(series)
+            }
             Kind::Alerting(rule) => {
                 let expression = &self.expression.parsed;
                 let waits = rule.active.values().any(|a| a.unseen_until.is_some_and(|until| round.at < until));

@@ -17,10 +17,11 @@ use super::evaluation::Evaluation;
 use super::file::{self, Source};
 use super::group::{Group, Outlet};
 use super::metrics::Metrics;
-use super::no_data::{self, Shared};
+use super::no_data::{self, NoData, Shared};
 use super::restore;
 use super::retired::Retired;
 use super::rule::{Kind, Rule};
+use super::slo;
 use super::sources::sources;
 use super::view::{GroupView, State};
 use super::window;
@@ -67,7 +68,14 @@ impl RuleSet {
             external_labels: settings.external_labels.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect(),
             external_url: external_url.trim_end_matches('/').to_owned(),
         };
-        let mut rules = Self::parse(&sources(settings, base)?, &options, registry)?;
+        let mut sources = sources(settings, base)?;
+        if !settings.slos.is_empty() {
+            sources.push(slo::source(&settings.slos));
+        }
+        let mut rules = Self::parse(&sources, &options, registry)?;
+        for slo in &settings.slos {
+            rules.groups.iter_mut().for_each(|group| group.keep_ledger(&slo.name, slo.window));
+        }
         let (default, at_most) = (settings.no_data, settings.no_data_at_most);
         rules.share(Shared { default, at_most, ..Shared::default() });
         Ok(rules)
@@ -80,7 +88,16 @@ impl RuleSet {
         self.share(Shared { existing, ..shared });
     }
 
-    fn share(&mut self, shared: Shared) {
+    /// Treats missing data as Prometheus does, whatever the rules say.
+    pub fn ignore_no_data(&mut self) {
+        for rule in self.groups.iter_mut().flat_map(|group| &mut group.rules) {
+            if let Kind::Alerting(alerting) = &mut rule.kind {
+                alerting.no_data = Some(NoData::Ok);
+            }
+        }
+    }
+
+    pub(super) fn share(&mut self, shared: Shared) {
         let shared = Arc::new(shared);
         self.groups.iter_mut().for_each(|group| group.no_data = Arc::clone(&shared));
     }
@@ -127,7 +144,7 @@ impl RuleSet {
     /// The farthest that any rule looks back, at least `lookback`.
     #[must_use]
     pub fn reach(&self, lookback: Duration) -> std::time::Duration {
-        let rules = self.groups.iter().flat_map(|group| &group.rules);
+        let rules = self.groups.iter().flat_map(|group| &group.rules).filter(|rule| rule.reads_samples());
         rules.map(|rule| window::reach(&rule.expression.parsed, lookback.std())).max().unwrap_or(lookback.std())
     }
 
@@ -196,7 +213,14 @@ impl RuleSet {
     /// Takes over the alert state of an earlier run from `Table::RuleAlerts`. Call it once, before the first
     /// evaluation. `lookback` is how long the rules may miss the series that they saw before the restart.
     pub fn restore(&mut self, documents: &[Document], at: Timestamp, lookback: Duration) {
-        let mut restored = restore::read(documents);
+        let (of_slos, others): (Vec<&Document>, Vec<&Document>) =
+            documents.iter().partition(|document| document.key.starts_with(slo::PREFIX));
+        for document in of_slos {
+            if !self.groups.iter_mut().any(|group| group.restore_ledger(document)) {
+                self.retired.forget([document.key.clone()]);
+            }
+        }
+        let mut restored = restore::read(others);
         let down = restored.evaluated_at.map_or(StdDuration::ZERO, |last| at.since(last));
         for group in &mut self.groups {
             let down = down.saturating_sub(group.interval.std());
@@ -283,5 +307,7 @@ fn number_repeated(groups: &mut [Group]) {
 mod no_data_tests;
 #[cfg(test)]
 mod resolved_tests;
+#[cfg(test)]
+mod restart_tests;
 #[cfg(test)]
 mod tests;

@@ -7,13 +7,14 @@ use serde::Deserialize;
 use crate::model::{Duration, Problem};
 
 use super::no_data::NoData;
+use super::slo::Slo;
 
 /// Which rules are judged, and how often.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Rule files, relative to the configuration file; `*` and `?` in the last part of a path match as in a
-    /// shell. The shipped `alerts.yaml` unless set.
+    /// Rule files, relative to the configuration file; `*`, `?` and `[a-z]` match as in a shell. The shipped
+    /// `alerts.yaml` unless set.
     #[serde(default)]
     pub files: Vec<String>,
     /// Time between evaluations of a group that does not set its own; 15s unless set.
@@ -30,6 +31,9 @@ pub struct Settings {
     /// it the alert is over, with nothing known.
     #[serde(default = "default_no_data_at_most")]
     pub no_data_at_most: Duration,
+    /// The objectives of the section `slos`, whose rules are judged beside the files.
+    #[serde(skip)]
+    pub slos: Vec<Slo>,
 }
 
 fn default_interval() -> Duration {
@@ -48,6 +52,7 @@ impl Default for Settings {
             external_labels: BTreeMap::new(),
             no_data: NoData::default(),
             no_data_at_most: default_no_data_at_most(),
+            slos: Vec::new(),
         }
     }
 }

@@ -8,6 +8,8 @@ pub(super) const ALL: &[(&str, &str)] = &[
     ("ConfigReloadFailed", include_str!("../../runbooks/ConfigReloadFailed.md")),
     ("DatabaseUnreachable", include_str!("../../runbooks/DatabaseUnreachable.md")),
     ("DependencyUnhealthy", include_str!("../../runbooks/DependencyUnhealthy.md")),
+    ("ErrorBudgetBurnsFast", include_str!("../../runbooks/ErrorBudgetBurnsFast.md")),
+    ("ErrorBudgetBurnsSlowly", include_str!("../../runbooks/ErrorBudgetBurnsSlowly.md")),
     ("NotificationsFailing", include_str!("../../runbooks/NotificationsFailing.md")),
     ("ProbeFailing", include_str!("../../runbooks/ProbeFailing.md")),
     ("ProbeRateLimited", include_str!("../../runbooks/ProbeRateLimited.md")),

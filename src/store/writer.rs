@@ -207,7 +207,10 @@ impl Writer {
         let mut pooled;
         let mut is_for_the_file = batch.iter().map(|pending| pending.job.is_for_the_file());
         let conn: &mut SqliteConnection = match &mut self.home {
-            Home::Disk(file) => file.waiting_for_the_disk(!is_for_the_file.all(|is| is)).await?,
+            Home::Disk(file) => {
+                let waits = batch.iter().any(|pending| pending.job.waits_for_the_disk());
+                file.waiting_for_the_disk(waits).await?
+            }
             Home::Memory { .. } if is_for_the_file.any(|is| is) => {
                 return Err(sqlx::Error::Configuration("the file cannot be used now".into()));
             }

@@ -91,12 +91,8 @@ async fn a_diagnostic_changes_nothing_and_cannot_get_out_of_its_statement() {
     }
     assert_eq!(first(&database, "select count(*) as n from victim", &[], false).await, "n=0");
     let evil = "'); drop table victim; --".to_owned();
-    let same = first(
-        &database,
-        "select $1::text = $2::text as same, $3::text as nothing",
-        &[Some(evil.clone()), Some(evil), None],
-        false,
-    );
+    let texts = [Some(evil.clone()), Some(evil), None];
+    let same = first(&database, "select $1::text = $2::text as same, $3::text as nothing", &texts, false);
     assert_eq!(same.await, "same=true nothing=");
 }
 

@@ -22,6 +22,9 @@ fn known() -> BTreeSet<String> {
             _ => drop(names.insert(definition.name.to_owned())),
         }
     }
+    // What the shipped objectives record.
+    let recorded = memsentry::rules::slo::rules_text(&memsentry::rules::slo::shipped());
+    names.extend(recorded.lines().filter_map(|line| line.trim().strip_prefix("- record: ")).map(str::to_owned));
     names
 }
 

@@ -3,6 +3,8 @@
 // What could not be checked, and measured figures.
 #![allow(clippy::print_stdout)]
 
+/// `amtool` and Prometheus take memsentry for an Alertmanager.
+mod alertmanager_clients;
 /// The import table, the size limits and the headers hold in every file.
 mod architecture;
 /// What each command prints, and its exit code.
@@ -29,6 +31,8 @@ mod from_probe_to_page;
 mod heartbeat;
 /// Samples survive `kill -9`.
 mod history;
+/// Lints find mistakes, and only mistakes.
+mod lints;
 /// Prometheus, promtool and Alertmanager work with memsentry.
 mod peers;
 /// A throwaway Postgres cluster with the service's tables, for the suites that need one.
@@ -47,13 +51,19 @@ mod reference;
 mod reload;
 /// A clean restart is no news.
 mod restart;
+/// Unit tests of rules have the verdicts that Debian's promtool gives them.
+mod rule_tests_differential;
 /// Rules fire here when they fire in Prometheus.
 mod rules_differential;
 /// Alerts, runbooks and rule tests belong together.
 mod shipped_files;
 /// The end comes in time and loses nothing.
 mod shutdown;
+/// What is silenced is not told, whatever happens to the process.
+mod silences;
 /// A whole deployment: daemon, service, receivers.
 mod stage;
 /// What is stored survives what happens to processes, files and disks.
 mod store;
+/// Receivers in changing moods and kills at random moments lose nothing of a storm of alerts.
+mod storm;

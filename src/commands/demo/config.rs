@@ -56,6 +56,7 @@ probes:
 scrape: {{interval: 500ms}}
 store: {{path: memsentry.db}}
 rules: {{files: [alerts.yaml], evaluation_interval: 1s}}
+slos: []
 web: {{listen: '{listen}'}}
 route:
   receiver: oncall

@@ -87,6 +87,13 @@ impl World {
         self.rules.restore(&documents, at(seconds), LIMITS.lookback);
     }
 
+    /// Another process that has read back what the one before had scraped.
+    pub(super) fn restart_with_samples(&mut self, seconds: i64, text: &str) {
+        let tsdb = self.tsdb.clone();
+        self.restart(seconds, text);
+        self.tsdb = tsdb;
+    }
+
     pub(super) fn reload(&mut self, seconds: i64, text: &str) {
         let old = std::mem::replace(&mut self.rules, parsed(text));
         self.rules.carry_over(old, at(seconds));

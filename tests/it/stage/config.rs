@@ -116,7 +116,7 @@ impl Config {
         let database = self.database.as_ref().map_or_else(String::new, |text| format!("    database: {text}\n"));
         let mut text = format!(
             "instance: {}\ntargets:\n  - name: main\n    service: {}\n{database}probes: {}\nlog: {}\n\
-             scrape: {{interval: 100ms}}\nrules: {{files: [alerts.yaml], evaluation_interval: 100ms}}\n\
+             scrape: {{interval: 100ms}}\nrules: {{files: [alerts.yaml], evaluation_interval: 100ms}}\nslos: []\n\
              store: {{path: memsentry.db}}\nweb: {{listen: '127.0.0.1:{}'}}\nroute: {}\nreceivers:\n  - name: oncall\n",
             self.instance, self.service, self.probes, self.log, self.listen, self.route
         );

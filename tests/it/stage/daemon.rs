@@ -53,6 +53,11 @@ impl Daemon {
         &self.url
     }
 
+    /// The file of its store.
+    pub fn store_path(&self) -> PathBuf {
+        self.folder.path().join("memsentry.db")
+    }
+
     fn log_path(&self) -> PathBuf {
         self.folder.path().join("log")
     }
