@@ -7,6 +7,8 @@
 pub mod app;
 pub mod commands;
 pub mod config;
+pub mod evidence;
+pub mod heartbeat;
 pub mod memory_api;
 pub mod metrics;
 pub mod model;

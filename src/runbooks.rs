@@ -11,11 +11,14 @@ use serde::Deserialize;
 
 use crate::model::Problem;
 
+mod diagnostics;
 mod embedded;
 mod html;
 mod links;
 mod sections;
 mod text;
+
+pub use diagnostics::{Diagnostic, Language};
 
 /// Largest file that is taken for a runbook, in bytes.
 const LARGEST: u64 = 256 * 1024;
@@ -84,6 +87,18 @@ impl Runbook {
     #[must_use]
     pub fn without(&self, heading: &str) -> Self {
         Self { name: self.name.clone(), markdown: sections::without(&self.markdown, heading) }
+    }
+
+    /// The blocks that are run when its alert is told, in order; those whose marking is wrong are left out.
+    #[must_use]
+    pub fn diagnostics(&self) -> Vec<Diagnostic> {
+        diagnostics::read(&self.markdown).0
+    }
+
+    /// What is wrong with the marking of its diagnostics, with places in its text.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        diagnostics::read(&self.markdown).1
     }
 
     /// What can be linked to: the `id` of every heading, in order.

@@ -8,6 +8,7 @@ use std::time::Duration as StdDuration;
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
 
+use crate::evidence;
 use crate::metrics::Registry;
 use crate::model::{Clock, Duration, Problem};
 use crate::notify::Notify;
@@ -17,6 +18,7 @@ use crate::store::{Store, Table};
 use crate::tsdb::Tsdb;
 use crate::web::{self, Web};
 
+use super::evidence::Seen;
 use super::generation::Generation;
 use super::judge::{Judge, RULE_LIMITS};
 use super::plan::Plan;
@@ -25,6 +27,7 @@ use super::reload::Reloads;
 use super::signals;
 use super::tasks::Scope;
 use super::view::Shown;
+use super::vitals::Heart;
 
 /// What one query over HTTP may use.
 const QUERY_LIMITS: crate::promql::Limits =
@@ -53,11 +56,13 @@ pub(super) struct Core {
     pub(super) registry: Registry,
     pub(super) clock: Clock,
     pub(super) tsdb: Tsdb,
+    pub(super) store: Store,
     pub(super) history: History,
     pub(super) reloads: Reloads,
     pub(super) notify: Notify,
     pub(super) judge: Arc<Judge>,
     pub(super) generation: ArcSwap<Generation>,
+    heart: Heart,
     reloading: tokio::sync::Mutex<()>,
 }
 
@@ -81,7 +86,7 @@ impl Daemon {
     pub async fn start(plan: Plan, registry: Registry) -> Result<Self> {
         let clock = Clock::system();
         let started_at = clock.now();
-        let Plan { config, file, mut rules, runbooks, notify, clients } = plan;
+        let Plan { config, file, mut rules, runbooks, notify, heartbeat, clients } = plan;
         let web = Web::bind(&config.web).await?;
         let address = web.local_addr();
         let (base, work) = (Scope::new(&registry), Scope::new(&registry));
@@ -109,17 +114,23 @@ impl Daemon {
             registry: registry.clone(),
             clock: clock.clone(),
             tsdb: tsdb.clone(),
+            store: store.clone(),
             history,
             reloads,
             notify,
             judge: Arc::new(judge),
             generation: ArcSwap::from_pointee(generation),
+            heart: Heart::default(),
             reloading: tokio::sync::Mutex::default(),
         });
+        let sources = evidence::Sources { history: core.history.clone(), tsdb: tsdb.clone(), clock: clock.clone() };
+        core.notify.call(evidence::Gatherer::witness(sources, Seen::new(&core), &registry));
         work.run(beat(&core, &work));
+        core.heart.replace(heartbeat, &core);
         let view = Arc::new(Shown::new(Arc::clone(&core)));
         let history = core.history.clone();
-        let sources = web::Sources { clock, registry, tsdb, limits: QUERY_LIMITS, history, view };
+        let notify = core.notify.clone();
+        let sources = web::Sources { clock, registry, tsdb, limits: QUERY_LIMITS, history, notify, started_at, view };
         base.run(web.task(sources, base.spawner(), base.token()));
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "memsentry started");
         Ok(Self { core, address, store, work, base })
@@ -152,6 +163,7 @@ impl Daemon {
     /// Ends everything within 5 s; what waits for delivery stays in the store.
     pub async fn shut_down(self) {
         tracing::info!("stopping");
+        self.core.heart.end();
         self.core.generation.load().end().await;
         self.core.notify.close(LAST_DELIVERIES).await;
         self.work.end(StdDuration::from_millis(500)).await;
@@ -179,7 +191,7 @@ fn beat(core: &Arc<Core>, scope: &Scope) -> crate::model::task::Task {
 
 impl Core {
     /// See [`Daemon::reload`]. One at a time.
-    pub(super) async fn reload(&self) -> Result<(), Vec<Problem>> {
+    pub(super) async fn reload(self: &Arc<Self>) -> Result<(), Vec<Problem>> {
         let _one_at_a_time = self.reloading.lock().await;
         let plan = match Plan::load(&self.file, &self.registry, &self.clock) {
             Ok(plan) => plan,
@@ -191,7 +203,7 @@ impl Core {
                 return Err(problems);
             }
         };
-        let Plan { config, rules, runbooks, notify, clients, .. } = plan;
+        let Plan { config, rules, runbooks, notify, heartbeat, clients, .. } = plan;
         let old = self.generation.load_full();
         if config.web.listen != old.config.web.listen || config.store.path != old.config.store.path {
             tracing::warn!("web.listen and store.path take effect at the next start only");
@@ -202,6 +214,7 @@ impl Core {
         self.judge.reload(rules, config.scrape.interval).await;
         let parts = (&self.registry, &self.history, &self.clock);
         self.generation.store(Arc::new(Generation::start(config, runbooks, clients, parts)));
+        self.heart.replace(heartbeat, self);
         self.reloads.accepted(self.clock.now());
         tracing::info!(file = %self.file.display(), "configuration reloaded");
         Ok(())

@@ -23,6 +23,8 @@ pub struct Generation {
     pub config: Config,
     /// Its runbooks.
     pub runbooks: Arc<Runbooks>,
+    /// The databases of its targets.
+    pub databases: BTreeMap<String, Database>,
     scope: Scope,
 }
 
@@ -55,7 +57,7 @@ impl Generation {
         let context = probes::Context {
             instance: config.instance.clone(),
             clients: clients.into_iter().map(|client| (client.name().to_owned(), client)).collect(),
-            databases,
+            databases: databases.clone(),
             history: history.clone(),
             registry: registry.clone(),
             clock: clock.clone(),
@@ -66,7 +68,7 @@ impl Generation {
             // The same check passed when the configuration was loaded.
             Err(problems) => problems.iter().for_each(|problem| tracing::error!(%problem, "no probe runs")),
         }
-        Self { config, runbooks, scope }
+        Self { config, runbooks, databases, scope }
     }
 
     /// Ends its tasks.

@@ -208,7 +208,11 @@ impl Judge {
         };
         self.tsdb.flush();
         self.save().await;
-        self.notify.observe(&alerts, now);
+        if self.read(RuleSet::is_evaluated) {
+            self.notify.observe(&alerts, now);
+        } else {
+            self.notify.observe_partly(&alerts, now);
+        }
         self.state().last_round = Some(Stopwatch::start());
     }
 

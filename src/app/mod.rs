@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 mod daemon;
+mod evidence;
 mod generation;
 mod judge;
 mod plan;
@@ -13,6 +14,7 @@ mod reload;
 mod signals;
 pub mod tasks;
 mod view;
+mod vitals;
 
 pub use daemon::Daemon;
 pub use plan::Plan;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::{self, Config};
+use crate::heartbeat::Heartbeat;
 use crate::memory_api::Client;
 use crate::metrics::Registry;
 use crate::model::{Clock, Problem};
@@ -25,6 +26,8 @@ pub struct Plan {
     pub runbooks: Arc<Runbooks>,
     /// Receivers and route.
     pub notify: notify::Prepared,
+    /// The dead man's switch, if there is one.
+    pub heartbeat: Option<Heartbeat>,
     /// A client for each target, in their order.
     pub clients: Vec<Client>,
 }
@@ -54,9 +57,12 @@ impl Plan {
         let runbooks =
             Runbooks::load(config.runbooks.dir.as_deref()).map_err(|found| wrong(located(found, "runbooks"))).ok();
         let runbooks = runbooks.map(Arc::new).unwrap_or_default();
+        wrong(crate::evidence::check::problems(&runbooks, config.runbooks.dir.as_deref()));
         let notify = notify::Prepared::new(&config.notify(), &external_url, Arc::clone(&runbooks))
             .map_err(|found| wrong(document.placed(found)))
             .ok();
+        let heartbeat = config.heartbeat.as_ref().map(Heartbeat::new).transpose();
+        let heartbeat = heartbeat.map_err(|found| wrong(located(found, "heartbeat"))).ok().flatten();
         let mut clients = Vec::new();
         for (index, target) in config.targets.iter().enumerate() {
             match Client::new(&target.name, &target.service, registry, clock.clone()) {
@@ -68,7 +74,7 @@ impl Plan {
         }
         match (rules, notify) {
             (Some(rules), Some(notify)) if problems.is_empty() => {
-                Ok(Self { config, file: path.to_owned(), rules, runbooks, notify, clients })
+                Ok(Self { config, file: path.to_owned(), rules, runbooks, notify, heartbeat, clients })
             }
             _ => Err(problems),
         }

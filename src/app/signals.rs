@@ -3,6 +3,7 @@
 //! The watchdog is fed only while the judge comes round: a daemon that hangs is restarted by systemd, not
 //! believed.
 
+use std::sync::Arc;
 use std::time::Duration as StdDuration;
 
 use sd_notify::NotifyState;
@@ -14,7 +15,7 @@ use super::daemon::Core;
 const FEED: StdDuration = StdDuration::from_secs(10);
 
 /// Serves signals until one asks to end.
-pub(super) async fn serve(core: &Core) -> std::io::Result<()> {
+pub(super) async fn serve(core: &Arc<Core>) -> std::io::Result<()> {
     let mut hang_up = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

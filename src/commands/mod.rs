@@ -3,15 +3,18 @@
 //! Standard output is data, standard error is talk. The exit code says whose turn it is: 0 fine, 1 the answer
 //! is no, 2 your input, 70 our bug.
 
+mod alerts;
 mod check;
 mod demo;
+mod drill;
 mod logging;
 mod metrics;
 mod output;
 mod probe;
-#[allow(dead_code)] // Its first commands come with the next commits.
 mod remote;
+mod route;
 mod run;
+mod silence;
 mod slo;
 mod test_rules;
 
@@ -52,8 +55,19 @@ pub struct Subcommand {
 }
 
 /// Every subcommand, in the order of the help.
-pub const ALL: &[Subcommand] =
-    &[run::COMMAND, check::COMMAND, test_rules::COMMAND, probe::COMMAND, demo::COMMAND, slo::COMMAND, metrics::COMMAND];
+pub const ALL: &[Subcommand] = &[
+    run::COMMAND,
+    check::COMMAND,
+    route::COMMAND,
+    test_rules::COMMAND,
+    probe::COMMAND,
+    alerts::COMMAND,
+    silence::COMMAND,
+    drill::COMMAND,
+    slo::COMMAND,
+    demo::COMMAND,
+    metrics::COMMAND,
+];
 
 /// The whole command line.
 #[must_use]

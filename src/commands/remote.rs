@@ -112,6 +112,11 @@ impl Where {
         })
     }
 
+    /// The configuration, for what can be done without a daemon.
+    pub fn configuration(&self) -> PathBuf {
+        self.config.clone().unwrap_or_else(|| PathBuf::from(CONFIGURATION))
+    }
+
     fn base(&self) -> Result<Url, Vec<Problem>> {
         let text = match (&self.url, &self.config) {
             (Some(url), _) => url.clone(),

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::model::{Problem, Secret};
 use crate::yaml::{Decoded, Document};
-use crate::{memory_api, notify, probes, queue, rules, runbooks, scrape, store, tsdb, web};
+use crate::{evidence, heartbeat, memory_api, notify, probes, queue, rules, runbooks, scrape, store, tsdb, web};
 
 /// A whole configuration file.
 #[derive(Debug, Clone, Deserialize)]
@@ -44,18 +44,39 @@ pub struct Config {
     /// The runbooks.
     #[serde(default)]
     pub runbooks: runbooks::Settings,
+    /// The diagnostics that runbooks carry.
+    #[serde(default)]
+    pub diagnostics: evidence::Settings,
     /// Pages, metrics and API.
     #[serde(default)]
     pub web: web::Settings,
     /// Memsentry's own log.
     #[serde(default)]
     pub log: Log,
+    /// A dead man's switch outside; without it nobody notices when memsentry itself stops.
+    #[serde(default)]
+    pub heartbeat: Option<heartbeat::Settings>,
     /// Who is told about which alerts; without it nobody is.
     #[serde(default)]
     pub route: Option<notify::Route>,
     /// The destinations that routes name.
     #[serde(default)]
     pub receivers: Vec<notify::Receiver>,
+    /// How long it is remembered what happened to alerts.
+    #[serde(default)]
+    pub history: notify::History,
+    /// How acknowledgements end.
+    #[serde(default)]
+    pub acknowledge: notify::Acknowledge,
+    /// Which alerts keep others from being told.
+    #[serde(default)]
+    pub inhibit_rules: Vec<notify::InhibitRule>,
+    /// Named times, for routes to be silent or active in.
+    #[serde(default)]
+    pub time_intervals: Vec<notify::TimeInterval>,
+    /// The older name of `time_intervals`.
+    #[serde(default)]
+    pub mute_time_intervals: Vec<notify::TimeInterval>,
 }
 
 /// One service to watch.
@@ -121,7 +142,15 @@ impl Config {
     /// Who is told, as one section.
     #[must_use]
     pub fn notify(&self) -> notify::Settings {
-        notify::Settings { route: self.route.clone(), receivers: self.receivers.clone() }
+        notify::Settings {
+            route: self.route.clone(),
+            receivers: self.receivers.clone(),
+            history: self.history,
+            acknowledge: self.acknowledge,
+            inhibit_rules: self.inhibit_rules.clone(),
+            time_intervals: self.time_intervals.clone(),
+            mute_time_intervals: self.mute_time_intervals.clone(),
+        }
     }
 
     /// Where a person finds this memsentry's pages: `web.external_url`, or else what it listens on.
@@ -138,6 +167,7 @@ impl Config {
                 *file = folder.join(&file);
             }
         }
+        self.heartbeat.iter_mut().for_each(|heartbeat| heartbeat.resolve_paths(folder));
         self.receivers.iter_mut().for_each(|receiver| receiver.resolve_paths(folder));
         if let Some(dir) = &mut self.runbooks.dir {
             *dir = folder.join(&dir);
@@ -165,6 +195,7 @@ impl Config {
             ("rules", self.rules.problems()),
             ("slos", rules::slo::Slo::all_problems(&self.slos)),
             ("web", self.web.problems()),
+            ("heartbeat", self.heartbeat.iter().flat_map(heartbeat::Settings::problems).collect()),
             ("", self.notify().problems()),
         ];
         for (name, found) in sections {

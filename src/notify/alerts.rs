@@ -10,7 +10,7 @@ use std::time::Duration as StdDuration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Alert, Fingerprint, Timestamp};
+use crate::model::{Alert, AlertStatus, Fingerprint, Timestamp};
 
 /// How long a restored alert is held without confirmation.
 pub(super) const GRACE: StdDuration = StdDuration::from_secs(5 * 60);
@@ -32,11 +32,13 @@ pub(super) struct Held {
     pub updated_at: Timestamp,
     /// Whether whoever reported it said itself until when it is valid.
     pub explicit_end: bool,
+    /// Whether it was over when history last heard of it; `None` if it never did.
+    pub noted: Option<bool>,
 }
 
 impl Held {
     fn new(alert: Alert, confirmed: bool, version: u64, at: Timestamp) -> Self {
-        Self { alert, confirmed, version, groups: 0, updated_at: at, explicit_end: false }
+        Self { alert, confirmed, version, groups: 0, updated_at: at, explicit_end: false, noted: None }
     }
 }
 
@@ -47,6 +49,14 @@ pub struct Received {
     pub alert: Alert,
     /// Whether its end was named, and does not only follow from a time-out.
     pub explicit_end: bool,
+}
+
+/// What a report did.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Merged {
+    pub id: Fingerprint,
+    /// Whether the alert is new, or began or ended.
+    pub changed: bool,
 }
 
 /// What is stored of an alert.
@@ -91,43 +101,42 @@ impl Alerts {
     }
 
     /// Takes a report in. The alert must be in a group afterwards, or it is to be removed.
-    pub fn merge(&mut self, new: &Alert, at: Timestamp) -> Fingerprint {
+    pub fn merge(&mut self, new: &Alert, at: Timestamp) -> Merged {
         let id = new.fingerprint();
-        let versions = self.versions + 1;
-        match self.held.get_mut(&id) {
-            Some(held) => {
-                let merged = merged(&held.alert, new, at);
-                let changed = (merged.starts_at, merged.ends_at) != (held.alert.starts_at, held.alert.ends_at);
-                held.alert = merged;
-                held.confirmed = true;
-                held.updated_at = at;
-                held.explicit_end = false;
-                if changed {
-                    held.version = versions;
-                    self.dirty.insert(id);
-                }
-            }
-            None => {
-                self.held.insert(id, Held::new(new.clone(), true, versions, at));
-                self.dirty.insert(id);
-            }
+        let was_over = self.held.get(&id).is_some_and(|held| self.ended(held, at).is_some());
+        self.versions += 1;
+        let Some(held) = self.held.get_mut(&id) else {
+            self.held.insert(id, Held::new(new.clone(), true, self.versions, at));
+            self.dirty.insert(id);
+            return Merged { id, changed: true };
+        };
+        let merged = merged(&held.alert, new, at);
+        let times = (merged.starts_at, merged.ends_at) != (held.alert.starts_at, held.alert.ends_at);
+        // One that had lapsed and is reported as it was before.
+        let changed = times || was_over && merged.status(at) == AlertStatus::Firing;
+        held.alert = merged;
+        held.confirmed = true;
+        held.updated_at = at;
+        held.explicit_end = false;
+        if changed {
+            held.version = self.versions;
+            self.dirty.insert(id);
         }
-        self.versions = versions;
-        id
+        Merged { id, changed }
     }
 
     /// Takes in a report of somebody who is not our rules. An end that its reporter named holds against an earlier one
     /// that only follows from a time-out.
-    pub fn merge_external(&mut self, report: &Received, at: Timestamp) -> Fingerprint {
+    pub fn merge_external(&mut self, report: &Received, at: Timestamp) -> Merged {
         let mut alert = report.alert.clone();
         let named = self.held.get(&alert.fingerprint()).filter(|held| held.explicit_end && alert.ends_at.is_none());
         let later = named.map(|held| held.alert.valid_until).filter(|end| *end > alert.valid_until);
         alert.valid_until = later.unwrap_or(alert.valid_until);
-        let id = self.merge(&alert, at);
-        if let Some(held) = self.held.get_mut(&id) {
+        let merged = self.merge(&alert, at);
+        if let Some(held) = self.held.get_mut(&merged.id) {
             held.explicit_end = report.explicit_end || later.is_some();
         }
-        id
+        merged
     }
 
     /// Notes that a group took the alert in.
@@ -139,10 +148,21 @@ impl Alerts {
 
     /// Notes that a group let the alert go; the last one makes it unknown.
     pub fn left(&mut self, id: Fingerprint) {
+        self.released(id);
+        self.forget_if_unused(id);
+    }
+
+    /// Notes that a group let the alert go, which is to find another or to be forgotten.
+    pub fn released(&mut self, id: Fingerprint) {
         if let Some(held) = self.held.get_mut(&id) {
             held.groups = held.groups.saturating_sub(1);
         }
-        self.forget_if_unused(id);
+    }
+
+    /// Notes that history hears of an alert as it stands. Answers whether that is news.
+    pub fn note(&mut self, id: Fingerprint, over: bool) -> bool {
+        let held = self.held.get_mut(&id).filter(|held| held.groups > 0 && held.noted != Some(over));
+        held.map(|held| held.noted = Some(over)).is_some()
     }
 
     /// Forgets an alert that no group holds.
@@ -159,7 +179,8 @@ impl Alerts {
         alert.valid_until = alert.valid_until.max(at + GRACE);
         let id = alert.fingerprint();
         self.versions += 1;
-        self.held.insert(id, Held::new(alert, false, self.versions, at));
+        let noted = Some(alert.ends_at.is_some());
+        self.held.insert(id, Held { noted, ..Held::new(alert, false, self.versions, at) });
         Some(id)
     }
 
@@ -227,7 +248,7 @@ mod tests {
         let mut alerts = Alerts::default();
         let mut id = Fingerprint(0);
         for (at, report) in reports {
-            id = alerts.merge(report, Timestamp::from_millis(*at));
+            id = alerts.merge(report, Timestamp::from_millis(*at)).id;
         }
         alerts.get(id).expect("known").alert.clone()
     }
@@ -253,7 +274,7 @@ mod tests {
     #[test]
     fn an_alert_nobody_confirms_lapses_only_while_the_rules_are_heard() {
         let mut alerts = Alerts::default();
-        let id = alerts.merge(&alert(0, None), Timestamp::from_millis(0));
+        let id = alerts.merge(&alert(0, None), Timestamp::from_millis(0)).id;
         let late = Timestamp::from_millis(600_000);
         assert_eq!(alerts.ended(alerts.get(id).expect("known"), late), None);
         alerts.seen(late);
@@ -273,7 +294,7 @@ mod tests {
     #[test]
     fn what_was_stored_comes_back_unconfirmed_and_with_a_grace_whatever_its_value() {
         let mut alerts = Alerts::default();
-        let id = alerts.merge(&alert(0, None), Timestamp::from_millis(0));
+        let id = alerts.merge(&alert(0, None), Timestamp::from_millis(0)).id;
         let stored = alerts.changes().pop().and_then(|(_, body)| body).expect("stored");
         let mut restored = Alerts::default();
         let at = Timestamp::from_millis(1_000_000);

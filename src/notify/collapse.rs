@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::model::{Labels, Timestamp};
 use crate::store::{OutboxRow, Replacement};
 
-use super::decide::digest;
+use super::compose::digest;
 use super::message::{Collapsed, MOST_ALERTS, Notification, Told, common_annotations, common_labels};
 use super::reason::Reason;
 

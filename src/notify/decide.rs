@@ -7,18 +7,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration as StdDuration;
 
-use sha2::{Digest, Sha256};
-
-use crate::model::{Fingerprint, Timestamp};
+use crate::model::{Duration, Fingerprint, Timestamp};
 use crate::store::{NotificationLogRow, OutboxRow};
 
-use super::alerts::Held;
-use super::dedup::{self, Entry, Standing, Wish};
+use super::compose::{Life, digest};
+use super::dedup::{self, Entry, Hashes, Standing, Wish};
 use super::dispatcher::Dispatcher;
+use super::flush::{Flush, Member};
 use super::group::{Group, GroupId};
-use super::message::{MOST_ALERTS, Notification, Told, common_annotations, common_labels};
+use super::inhibit::Inhibitors;
+use super::message::{Notification, Told};
 use super::reason::Reason;
-use super::route::{Plan, PlannedNotifier};
+use super::route::PlannedNotifier;
 
 /// One group's worth of what is to be told: all of it goes into one transaction.
 #[derive(Debug, Clone)]
@@ -49,6 +49,8 @@ struct Open {
     /// Members that are over, with the version that was looked at.
     over: Vec<(Fingerprint, u64)>,
     sent: bool,
+    /// Whether something is muted, and when that may change by the clock alone.
+    held_back: (bool, Option<Timestamp>),
 }
 
 impl Undecided {
@@ -60,50 +62,6 @@ impl Undecided {
     }
 }
 
-/// One group as it stands at one instant. Inhibition, mute intervals and silences take their alerts out of
-/// `members` between [`Flush::new`] and [`Flush::standing`].
-struct Flush<'a> {
-    plan: &'a Plan,
-    at: Timestamp,
-    members: Vec<Member<'a>>,
-}
-
-/// One alert of a group as it stands.
-struct Member<'a> {
-    id: Fingerprint,
-    held: &'a Held,
-    ended: Option<Timestamp>,
-}
-
-impl<'a> Flush<'a> {
-    fn new(dispatcher: &'a Dispatcher, group: &Group, at: Timestamp) -> Self {
-        let alerts = &dispatcher.alerts;
-        let member = |id: &Fingerprint| {
-            let held = alerts.get(*id)?;
-            Some(Member { id: *id, held, ended: alerts.ended(held, at) })
-        };
-        Self { plan: &dispatcher.plan, at, members: group.members.iter().filter_map(member).collect() }
-    }
-
-    fn standing(&self) -> Standing {
-        let mut standing = Standing::default();
-        for member in &self.members {
-            let set = match (member.ended, member.held.confirmed) {
-                (Some(_), _) => &mut standing.resolved,
-                (None, true) => &mut standing.confirmed,
-                (None, false) => &mut standing.presumed,
-            };
-            set.insert(member.id.0);
-        }
-        standing
-    }
-
-    fn over(&self) -> Vec<(Fingerprint, u64)> {
-        let over = self.members.iter().filter(|member| member.ended.is_some());
-        over.map(|member| (member.id, member.held.version)).collect()
-    }
-}
-
 impl Dispatcher {
     /// What is to be told at `at`. Keep `log` and `deliveries` of each decision in one transaction, then call
     /// [`Dispatcher::committed`].
@@ -112,10 +70,21 @@ impl Dispatcher {
         if self.unheard {
             return Vec::new();
         }
+        self.expire_acknowledgements(at);
         self.follow_clock(at);
         let due = self.groups.iter().filter(|(_, group)| group.due_at() <= at).map(|(id, _)| id.clone());
         let due: Vec<GroupId> = due.collect();
-        due.into_iter().filter_map(|id| self.decide_group(id, at)).collect()
+        if due.is_empty() {
+            return Vec::new();
+        }
+        let inhibitors = self.inhibitors(at);
+        due.into_iter().filter_map(|id| self.decide_group(id, &inhibitors, at)).collect()
+    }
+
+    /// What inhibits at `at`.
+    pub(super) fn inhibitors(&self, at: Timestamp) -> Inhibitors {
+        let firing = self.alerts.iter().filter(|(_, held)| self.alerts.ended(held, at).is_none());
+        Inhibitors::new(&self.plan.inhibit_rules, firing.map(|(id, held)| (id, &held.alert.labels)))
     }
 
     /// A clock that was set back must not hold up anybody's page.
@@ -128,38 +97,31 @@ impl Dispatcher {
         }
     }
 
-    fn decide_group(&mut self, id: GroupId, at: Timestamp) -> Option<Decision> {
+    fn decide_group(&mut self, id: GroupId, inhibitors: &Inhibitors, at: Timestamp) -> Option<Decision> {
         let group = self.groups.get(&id)?;
         if group.route.is_none() && !self.anybody_was_told(&id) {
             self.drop_group(&id);
             return None;
         }
-        let flush = Flush::new(self, group, at);
-        let standing = flush.standing();
-        let mut told = Vec::new();
-        let mut messages = Vec::new();
-        for notifier in self.plan.receiver(&id.receiver).iter().flat_map(|receiver| &receiver.notifiers) {
+        let flush = Flush::new(self, &id, group, inhibitors, at);
+        let (standing, leaving) = (flush.standing(), flush.is_leaving());
+        let (mut told, mut messages, mut owed) = (Vec::new(), Vec::new(), Hashes::new());
+        for notifier in self.plan.notifiers(&id.receiver) {
             let key = id.log_key(&notifier.name);
-            let wish = self.wish(group, notifier);
+            let wish = Wish { only_resolved: leaving, ..self.wish(group, notifier) };
             let (entry, message) = tell(&flush, group, &id, notifier, (wish, self.log.get(&key)), &standing);
+            owed.extend(entry.as_ref().or(self.log.get(&key)).into_iter().flat_map(|entry| &entry.owed));
             told.extend(entry.map(|entry| (key, entry)));
             messages.extend(message);
         }
-        let open = Open { group: id, at, over: flush.over(), sent: !messages.is_empty(), told };
+        let (over, held_back, mutes) = (flush.over(&owed), flush.held_back(), flush.mutes());
+        self.note_mutes(&id, mutes, at);
+        let open = Open { group: id, at, over, held_back, sent: !messages.is_empty(), told };
         if open.told.is_empty() {
             self.settle_group(&open);
             return None;
         }
-        let repeat = self.plan_repeat(&open.group);
-        let row = |(key, entry): &(String, Entry)| NotificationLogRow {
-            key: key.clone(),
-            firing: entry.firing.iter().copied().collect(),
-            resolved: entry.resolved.iter().copied().collect(),
-            sent_at: entry.sent_at,
-            // A group that is over is needed no longer than until the next tidying.
-            expires_at: if entry.firing.is_empty() { entry.sent_at } else { entry.sent_at + repeat * 2 },
-        };
-        let log = open.told.iter().map(row).collect();
+        let log = open.told.iter().map(|(key, entry)| self.row(&open.group, key, entry, entry.sent_at)).collect();
         let (reasons, deliveries) = messages.into_iter().unzip();
         Some(Decision { id: self.undecided.add(open), log, deliveries, reasons })
     }
@@ -175,23 +137,50 @@ impl Dispatcher {
 
     /// Whether a notifier believes that something of this group fires.
     fn anybody_was_told(&self, id: &GroupId) -> bool {
-        let notifiers = self.plan.receiver(&id.receiver).map(|r| r.notifiers.as_slice()).unwrap_or_default();
-        let entries = notifiers.iter().filter_map(|notifier| self.log.get(&id.log_key(&notifier.name)));
-        entries.into_iter().any(|entry| !entry.firing.is_empty())
+        let notifiers = self.plan.notifiers(&id.receiver).iter();
+        notifiers.filter_map(|notifier| self.log.get(&id.log_key(&notifier.name))).any(|entry| !entry.is_over())
     }
 
-    fn plan_repeat(&self, id: &GroupId) -> StdDuration {
+    /// The stored form of an entry that was last needed at `at`.
+    fn row(&self, id: &GroupId, key: &str, entry: &Entry, at: Timestamp) -> NotificationLogRow {
         const LEFT: StdDuration = StdDuration::from_secs(24 * 3600);
         let route = self.groups.get(id).and_then(|group| group.route).and_then(|index| self.plan.route(index));
-        route.map_or(LEFT, |route| route.repeat_interval.max(route.group_interval))
+        let repeat = route.map_or(LEFT, |route| route.repeat_interval.max(route.group_interval));
+        NotificationLogRow {
+            key: key.to_owned(),
+            firing: entry.firing.iter().copied().collect(),
+            owed: entry.owed.iter().copied().collect(),
+            sent_at: entry.sent_at,
+            // A group that is over is needed no longer than until the next tidying.
+            expires_at: if entry.is_over() { entry.sent_at } else { at + repeat * 2 },
+        }
+    }
+
+    /// Entries of groups that live on though nothing is told about them, as under a long silence; to be stored
+    /// again, or they would be tidied away with those of groups that are gone. `soon` is the time between two calls.
+    #[must_use]
+    pub fn log_in_use(&self, soon: StdDuration, at: Timestamp) -> Vec<NotificationLogRow> {
+        let entries = self.groups.keys().flat_map(|id| {
+            let keys = self.plan.notifiers(&id.receiver).iter().map(|notifier| id.log_key(&notifier.name));
+            keys.filter_map(move |key| Some((id, self.log.get(&key)?, key))).filter(|(_, entry, _)| !entry.is_over())
+        });
+        let old = entries.filter(|(id, entry, key)| self.row(id, key, entry, entry.sent_at).expires_at < at + soon * 2);
+        old.map(|(id, entry, key)| self.row(id, &key, entry, at)).collect()
     }
 
     /// Notes that these decisions were kept, or will be told from memory alone.
     pub fn committed(&mut self, ids: &[u64]) {
         for id in ids {
             if let Some(open) = self.undecided.open.remove(id) {
+                let mut news = Hashes::new();
                 for (key, entry) in &open.told {
-                    self.log.insert(key.clone(), entry.clone());
+                    let before = self.log.insert(key.clone(), entry.clone());
+                    let knew = |hash: &&u64| !before.as_ref().is_some_and(|before| before.knows(**hash));
+                    news.extend(entry.firing.iter().filter(knew));
+                }
+                if open.sent {
+                    let news: Vec<Fingerprint> = news.into_iter().map(Fingerprint).collect();
+                    self.note_told(&open.group, &open.told, &news, open.at);
                 }
                 self.settle_group(&open);
             }
@@ -203,7 +192,7 @@ impl Dispatcher {
         let Some(group) = self.groups.get_mut(&open.group) else { return };
         for (member, version) in &open.over {
             // What changed meanwhile has not been told.
-            if self.alerts.get(*member).is_some_and(|held| held.version == *version) && group.members.remove(member) {
+            if self.alerts.get(*member).is_some_and(|held| held.version == *version) && group.remove(*member) {
                 self.alerts.left(*member);
             }
         }
@@ -215,7 +204,13 @@ impl Dispatcher {
         } else {
             group.advance(interval, open.at);
         }
-        let notifiers = self.plan.receiver(&open.group.receiver).map(|r| r.notifiers.as_slice()).unwrap_or_default();
+        // After a message the next regular look is soon enough: the interval is the least between two.
+        let (muted, until) = open.held_back;
+        // But whoever is to be told further is told on time.
+        let further = route.is_some_and(|route| route.escalation.is_some());
+        group.holds_back = muted && (!open.sent || further);
+        group.unmute_at = until.filter(|_| group.holds_back);
+        let notifiers = self.plan.notifiers(&open.group.receiver);
         let entries = notifiers.iter().filter_map(|notifier| self.log.get(&open.group.log_key(&notifier.name)));
         let told = entries.filter(|entry| !entry.firing.is_empty());
         let repeat_at = route.and_then(|route| told.map(|entry| entry.sent_at + route.repeat_interval).min());
@@ -224,7 +219,7 @@ impl Dispatcher {
         if group.members.is_empty() {
             // What a notifier believes to fire stays known: after a crash its alert may come back, or its end.
             for key in notifiers.iter().map(|notifier| open.group.log_key(&notifier.name)) {
-                if self.log.get(&key).is_some_and(|entry| entry.firing.is_empty()) {
+                if self.log.get(&key).is_some_and(Entry::is_over) {
                     self.log.remove(&key);
                 }
             }
@@ -232,6 +227,12 @@ impl Dispatcher {
             self.drop_group(&id);
         }
     }
+}
+
+/// What a message shows.
+struct News<'a> {
+    firing: &'a Hashes,
+    resolved: Hashes,
 }
 
 /// What one notifier is told about a group: its new log entry and its message, if any.
@@ -243,20 +244,19 @@ fn tell(
     (wish, entry): (Wish, Option<&Entry>),
     standing: &Standing,
 ) -> (Option<Entry>, Option<(Reason, OutboxRow)>) {
-    let (firing, resolved) = (standing.firing(entry), standing.resolved(entry));
     let Some(reason) = dedup::needs_update(entry, standing, wish, flush.at) else {
-        // Whoever does not want to hear of a resolve is still told when the alert fires again.
-        let forgotten = entry.filter(|_| !resolved.is_empty());
-        return (forgotten.map(|entry| Entry { firing, resolved, sent_at: entry.sent_at }), None);
+        let passed_over = entry.map(|entry| standing.passed_over(entry, wish));
+        return (passed_over.filter(|next| Some(next) != entry), None);
     };
-    let told = Entry { firing, resolved, sent_at: flush.at };
+    let next = standing.told(entry, wish, flush.at);
     if reason == Reason::AllResolved && !wish.send_resolved {
-        return (Some(told), None);
+        return (Some(next), None);
     }
-    let notification = write(flush, group, id, notifier, &told, reason);
+    let news = News { firing: &next.firing, resolved: standing.resolved(entry) };
+    let notification = write(flush, group, id, notifier, &news, reason);
     let previous = entry.map(|entry| entry.sent_at);
     let row = OutboxRow {
-        id: delivery_id(&notification, &told, previous),
+        id: delivery_id(&notification, &news, previous),
         receiver: id.receiver.clone(),
         notifier: notifier.name.clone(),
         group_key: id.key.clone(),
@@ -266,7 +266,7 @@ fn tell(
         attempts: 0,
         last_error: None,
     };
-    (Some(told), Some((reason, row)))
+    (Some(next), Some((reason, row)))
 }
 
 fn write(
@@ -274,60 +274,39 @@ fn write(
     group: &Group,
     id: &GroupId,
     notifier: &PlannedNotifier,
-    told: &Entry,
+    news: &News<'_>,
     reason: Reason,
 ) -> Notification {
     let plan = flush.plan;
     let shown = |member: &&Member<'_>| match member.ended {
-        None => told.firing.contains(&member.id.0),
-        Some(_) => notifier.send_resolved && told.resolved.contains(&member.id.0),
+        _ if member.is_muted() => false,
+        None => news.firing.contains(&member.id.0),
+        Some(_) => notifier.send_resolved && news.resolved.contains(&member.id.0),
     };
     let members = flush.members.iter().filter(shown);
-    let mut alerts: Vec<Told> = members.map(|member| Told::new(&member.held.alert, member.ended)).collect();
+    let mut alerts: Vec<Told> = members.map(|member| told(flush, member)).collect();
     alerts.sort_by(|a, b| (a.status, &a.labels).cmp(&(b.status, &b.labels)));
-    let truncated_alerts = alerts.len().saturating_sub(MOST_ALERTS);
-    alerts.truncate(MOST_ALERTS);
-    for alert in &mut alerts {
-        let page = plan.runbooks.get(alert.name()).filter(|_| !plan.external_url.is_empty());
-        if let Some(runbook) = page.filter(|_| !alert.annotations.contains_key("runbook_url")) {
-            let url = format!("{}/runbooks/{}", plan.external_url, runbook.name);
-            alert.annotations.insert("runbook_url".to_owned(), url);
-        }
+    let life = Life { id, labels: &group.labels, created_at: group.created_at };
+    plan.compose(alerts, &life, &notifier.name, reason, flush.at)
+}
+
+/// One alert as it is told: with who takes care of it, and why it comes so far.
+fn told(flush: &Flush<'_>, member: &Member<'_>) -> Told {
+    let mut told = Told::new(&member.held.alert, member.ended);
+    if let Some(given) = member.acknowledged.filter(|_| member.ended.is_none()) {
+        told.annotations.insert("acknowledged".to_owned(), given.in_words());
     }
-    let common = common_labels(&alerts);
-    let name = common.get(crate::model::labels::ALERT_NAME);
-    let birth = group.created_at.millis().to_string();
-    Notification {
-        receiver: id.receiver.clone(),
-        group_key: id.key.clone(),
-        thread: digest(&[&id.key, &id.receiver, &notifier.name, &birth]),
-        reason,
-        decided_at: flush.at,
-        group_labels: group.labels.clone(),
-        common_annotations: common_annotations(&alerts),
-        external_url: plan.external_url.clone(),
-        runbook: name.and_then(|name| plan.runbooks.get(name)).map(|runbook| runbook.name.clone()),
-        common_labels: common,
-        alerts,
-        truncated_alerts,
-        collapsed: None,
+    if let Some(after) = flush.after.filter(|_| member.ended.is_none()) {
+        let text = format!("nobody acknowledged it within {}", Duration::from(after));
+        told.annotations.insert("escalation".to_owned(), text);
     }
+    told
 }
 
 /// The key by which a receiver recognises a repeat: the same for the same news about the same life of the
 /// group, also if it was decided anew after a crash.
-fn delivery_id(notification: &Notification, told: &Entry, previous: Option<Timestamp>) -> String {
+fn delivery_id(notification: &Notification, news: &News<'_>, previous: Option<Timestamp>) -> String {
     let previous = previous.map_or(String::new(), |at| at.millis().to_string());
-    let sets = format!("{:?} {:?}", told.firing, told.resolved);
+    let sets = format!("{:?} {:?}", news.firing, news.resolved);
     digest(&[&notification.thread, &previous, notification.reason.as_str(), &sets])
-}
-
-/// 32 hexadecimal digits of the SHA-256 over the parts.
-pub(super) fn digest(parts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update(part.as_bytes());
-        hash.update([0]);
-    }
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -10,35 +10,82 @@ use crate::model::Timestamp;
 
 use super::reason::Reason;
 
-/// What a notifier was last told about a group. Alerts by the hash of their labels.
+/// Alerts by the hash of their labels.
+pub(super) type Hashes = BTreeSet<u64>;
+
+/// What a notifier was last told about a group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Entry {
-    pub firing: BTreeSet<u64>,
-    pub resolved: BTreeSet<u64>,
+    /// Fires, as far as the last message says.
+    pub firing: Hashes,
+    /// Was told as firing, and then ended while it was muted, or was left out of a message because it was. The
+    /// notifier is owed its end; should it fire again or still once it is not muted, that is news.
+    pub owed: Hashes,
     pub sent_at: Timestamp,
 }
 
-/// A group as it stands.
+impl Entry {
+    /// Whether the notifier was told that it fires, and not that it is over.
+    pub fn knows(&self, hash: u64) -> bool {
+        self.firing.contains(&hash) || self.owed.contains(&hash)
+    }
+
+    /// Whether there is nothing more to tell the end of.
+    pub fn is_over(&self) -> bool {
+        self.firing.is_empty() && self.owed.is_empty()
+    }
+}
+
+/// A group as it stands. What is muted stands in `muted` alone.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Standing {
     /// Fires, and the rules said so since the last start.
-    pub confirmed: BTreeSet<u64>,
-    /// Fires as far as known: restored, not yet confirmed.
-    pub presumed: BTreeSet<u64>,
+    pub confirmed: Hashes,
+    /// Fires as far as known, but its news are not for this group: restored and not yet confirmed, or taken by
+    /// another route now.
+    pub presumed: Hashes,
     /// Is over.
-    pub resolved: BTreeSet<u64>,
+    pub resolved: Hashes,
+    /// Is not to be told now.
+    pub muted: Hashes,
+    /// Of those, what is over.
+    pub muted_over: Hashes,
+    /// Somebody takes care of it, so that nobody is told of it only because time passed.
+    pub acknowledged: Hashes,
 }
 
 impl Standing {
     /// What a message would show as firing: what is confirmed, and what is presumed and was told before.
-    pub fn firing(&self, entry: Option<&Entry>) -> BTreeSet<u64> {
+    pub fn firing(&self, entry: Option<&Entry>) -> Hashes {
         let told = |id: &&u64| entry.is_some_and(|entry| entry.firing.contains(*id));
         self.confirmed.iter().chain(self.presumed.iter().filter(told)).copied().collect()
     }
 
     /// What a message would show as resolved: only what was told as firing.
-    pub fn resolved(&self, entry: Option<&Entry>) -> BTreeSet<u64> {
-        entry.map(|entry| self.resolved.intersection(&entry.firing).copied().collect()).unwrap_or_default()
+    pub fn resolved(&self, entry: Option<&Entry>) -> Hashes {
+        let known = |id: &&u64| entry.is_some_and(|entry| entry.knows(**id));
+        self.resolved.iter().filter(known).copied().collect()
+    }
+
+    /// What is known of the notifier once it was told all of this at `at`.
+    pub fn told(&self, entry: Option<&Entry>, wish: Wish, at: Timestamp) -> Entry {
+        let hidden = |id: &&u64| wish.send_resolved && entry.is_some_and(|entry| entry.knows(**id));
+        let owed = self.muted.iter().filter(hidden).copied().collect();
+        Entry { firing: self.firing(entry), owed, sent_at: at }
+    }
+
+    /// What is known of the notifier where it is told nothing. Whoever does not want to hear of an end is still told
+    /// when the alert fires again; what ends while it is muted is owed.
+    pub fn passed_over(&self, entry: &Entry, wish: Wish) -> Entry {
+        let (ended, mut owed) = entry.firing.iter().partition(|id| !self.muted_over.contains(*id));
+        let mut firing: Hashes = ended;
+        firing.retain(|id| !self.resolved.contains(id));
+        if wish.send_resolved {
+            owed = &owed | &entry.owed;
+        } else {
+            owed = Hashes::new();
+        }
+        Entry { firing, owed, sent_at: entry.sent_at }
     }
 }
 
@@ -47,28 +94,29 @@ impl Standing {
 pub(super) struct Wish {
     pub send_resolved: bool,
     pub repeat_interval: StdDuration,
-    /// The route no longer leads here: tell only what is over.
+    /// No route leads here any more: tell only what is over.
     pub only_resolved: bool,
 }
 
 /// Whether, and why, the notifier is to be told.
 pub(super) fn needs_update(entry: Option<&Entry>, group: &Standing, wish: Wish, at: Timestamp) -> Option<Reason> {
-    let known = entry.filter(|entry| !entry.firing.is_empty());
-    let Some(entry) = known else {
-        return (!group.confirmed.is_empty() && !wish.only_resolved).then_some(Reason::FirstNotification);
-    };
-    if !wish.only_resolved && !group.confirmed.is_subset(&entry.firing) {
-        return Some(Reason::NewAlerts);
+    let fires = !group.firing(entry).is_empty();
+    let over = !group.resolved(entry).is_empty();
+    let news = |entry: &Entry| !group.confirmed.is_subset(&entry.firing);
+    match entry.filter(|entry| !entry.firing.is_empty()) {
+        None if !group.confirmed.is_empty() && !wish.only_resolved => return Some(Reason::FirstNotification),
+        Some(entry) if news(entry) && !wish.only_resolved => return Some(Reason::NewAlerts),
+        _ => {}
     }
-    let over = !group.resolved(Some(entry)).is_empty();
-    if over && group.firing(Some(entry)).is_empty() {
+    if over && !fires {
         return Some(Reason::AllResolved);
     }
     if over && wish.send_resolved {
         return Some(Reason::SomeResolved);
     }
-    let fires = !group.firing(Some(entry)).is_empty();
-    (fires && !wish.only_resolved && repeat_at(entry, wish) <= at).then_some(Reason::Repeat)
+    let due = entry.is_some_and(|entry| repeat_at(entry, wish) <= at);
+    let unattended = || !group.firing(entry).is_subset(&group.acknowledged);
+    (fires && !wish.only_resolved && due && unattended()).then_some(Reason::Repeat)
 }
 
 /// When the notifier is to be told again though nothing changed.
@@ -88,7 +136,7 @@ mod tests {
 
     fn group(confirmed: &[u64], presumed: &[u64], resolved: &[u64]) -> Standing {
         let set = |ids: &[u64]| ids.iter().copied().collect();
-        Standing { confirmed: set(confirmed), presumed: set(presumed), resolved: set(resolved) }
+        Standing { confirmed: set(confirmed), presumed: set(presumed), resolved: set(resolved), ..Standing::default() }
     }
 
     #[test]
@@ -121,5 +169,32 @@ mod tests {
         ] {
             assert_eq!(needs_update(entry.as_ref(), &group, wish, at), reason, "{case}");
         }
+    }
+
+    #[test]
+    fn what_ends_while_it_is_muted_is_owed_until_it_is_told() {
+        let (soon, late) = (Timestamp::from_millis(1_000), Timestamp::from_millis(2_000));
+        let told = entry(&[1, 2]).expect("told");
+        let muted = |muted: &[u64], over: &[u64], confirmed: &[u64]| Standing {
+            muted: muted.iter().copied().collect(),
+            muted_over: over.iter().copied().collect(),
+            ..group(confirmed, &[], &[])
+        };
+        // Muted and over: nothing is told, and not forgotten.
+        let quiet = muted(&[1], &[1], &[2]);
+        assert_eq!(needs_update(Some(&told), &quiet, WISH, soon), None);
+        let owing = quiet.passed_over(&told, WISH);
+        assert_eq!((owing.firing.len(), owing.owed.len()), (1, 1));
+        // The mute ends: its end is told.
+        assert_eq!(needs_update(Some(&owing), &group(&[2], &[], &[1]), WISH, soon), Some(Reason::SomeResolved));
+        // Or it fired again before: that is news.
+        assert_eq!(needs_update(Some(&owing), &group(&[1, 2], &[], &[]), WISH, soon), Some(Reason::NewAlerts));
+        // A message that leaves a muted one out owes it too.
+        let after = muted(&[1], &[], &[2, 3]).told(Some(&told), WISH, late);
+        assert_eq!((after.firing, after.owed), ([2, 3].into(), [1].into()));
+        // Whoever does not want ends is owed none, and hears of the next firing.
+        let silent = Wish { send_resolved: false, ..WISH };
+        let after = quiet.passed_over(&told, silent);
+        assert_eq!((after.firing, after.owed), ([2].into(), Hashes::new()));
     }
 }

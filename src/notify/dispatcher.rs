@@ -6,11 +6,14 @@
 //! [`Dispatcher::restore`]. Delivery is elsewhere (`outbox`).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration as StdDuration;
 
 use crate::model::{Alert, AlertStatus, Fingerprint, Timestamp};
-use crate::store::{Document, NotificationLogRow};
+use crate::store::{Document, HistoryEntry, NotificationLogRow};
 
-use super::alerts::{Alerts, Received};
+use super::acknowledge::Acknowledgements;
+use super::alerts::{Alerts, Merged, Received};
+use super::chronicle::Chronicle;
 use super::decide::Undecided;
 use super::dedup::Entry;
 use super::group::{Group, GroupId};
@@ -20,6 +23,10 @@ use super::silence::Silences;
 /// Prefixes of the keys under which alerts and groups are stored.
 const ALERT: &str = "alert/";
 const GROUP: &str = "group/";
+pub(super) const ACKNOWLEDGEMENT: &str = "acknowledgement/";
+
+/// Longest wait for every rule to be heard, once some were.
+const LONGEST_UNHEARD: StdDuration = StdDuration::from_secs(60);
 
 /// Decides who is told what, and when.
 #[derive(Debug)]
@@ -29,11 +36,15 @@ pub struct Dispatcher {
     pub(super) groups: BTreeMap<GroupId, Group>,
     pub(super) log: HashMap<String, Entry>,
     pub(super) undecided: Undecided,
+    pub(super) acknowledgements: Acknowledgements,
+    pub(super) chronicle: Chronicle,
+    pub(super) dirty_groups: BTreeSet<GroupId>,
     pub(super) silences: Silences,
-    dirty_groups: BTreeSet<GroupId>,
-    /// Restored, and the rules were not heard since: nothing is told yet, not even an end, because what else fires
+    /// Restored, and not every rule was heard since: nothing is told yet, not even an end, because what else fires
     /// is not known.
     pub(super) unheard: bool,
+    /// When the first of the rules were heard.
+    partly_heard_since: Option<Timestamp>,
     refused: u64,
 }
 
@@ -44,6 +55,8 @@ pub struct Changes {
     pub set: Vec<Document>,
     /// To be removed.
     pub remove: Vec<String>,
+    /// What happened.
+    pub history: Vec<HistoryEntry>,
 }
 
 /// What [`Dispatcher::restore`] found.
@@ -80,9 +93,12 @@ impl Dispatcher {
             groups: BTreeMap::new(),
             log: HashMap::new(),
             undecided: Undecided::default(),
-            silences: Silences::default(),
+            acknowledgements: Acknowledgements::default(),
+            chronicle: Chronicle::default(),
             dirty_groups: BTreeSet::new(),
+            silences: Silences::default(),
             unheard: false,
+            partly_heard_since: None,
             refused: 0,
         }
     }
@@ -92,8 +108,8 @@ impl Dispatcher {
     pub fn restore(&mut self, documents: &[Document], log: Vec<NotificationLogRow>, at: Timestamp) -> Restored {
         let mut restored = Restored { told: log.len(), ..Restored::default() };
         for row in log {
-            let (firing, resolved) = (row.firing.into_iter().collect(), row.resolved.into_iter().collect());
-            self.log.insert(row.key, Entry { firing, resolved, sent_at: row.sent_at });
+            let (firing, owed) = (row.firing.into_iter().collect(), row.owed.into_iter().collect());
+            self.log.insert(row.key, Entry { firing, owed, sent_at: row.sent_at });
         }
         for document in documents.iter().filter(|document| document.key.starts_with(GROUP)) {
             match Group::restored(&document.body) {
@@ -108,28 +124,35 @@ impl Dispatcher {
                 None => restored.unreadable += 1,
             }
         }
-        self.follow_routes(at);
+        self.follow_routes();
+        let mut alerts = Vec::new();
         for document in documents.iter().filter(|document| document.key.starts_with(ALERT)) {
             match self.alerts.restore(&document.body, at) {
-                Some(id) => {
-                    restored.alerts += 1;
-                    self.place(id, at, true);
-                    self.alerts.forget_if_unused(id);
-                }
+                Some(id) => alerts.push(id),
                 None => restored.unreadable += 1,
             }
         }
+        restored.alerts = alerts.len();
+        self.settle_restored(&alerts, at);
+        self.follow_times(at);
+        self.drop_empty();
+        self.restore_acknowledgements(documents, at);
         self.unheard = true;
-        let empty: Vec<GroupId> =
-            self.groups.iter().filter(|(_, group)| group.members.is_empty()).map(|(id, _)| id.clone()).collect();
-        empty.iter().for_each(|id| self.drop_group(id));
         restored
     }
 
     /// Takes in one round of reports: alerts that fire, and alerts that are over. An empty round still says
-    /// that the rules are alive.
+    /// that the rules are alive. Every rule has spoken since the start: what inhibits is known.
     pub fn observe(&mut self, reports: &[Alert], at: Timestamp) {
         self.unheard = false;
+        self.observe_partly(reports, at);
+    }
+
+    /// Takes in a round of reports while some rules have not spoken since the start.
+    pub fn observe_partly(&mut self, reports: &[Alert], at: Timestamp) {
+        let since = *self.partly_heard_since.get_or_insert(at);
+        // One group of rules that never comes to its end must not keep all others from being told.
+        self.unheard = self.unheard && at.since(since) < LONGEST_UNHEARD;
         self.alerts.seen(at);
         for report in reports {
             self.take_in(report, at, |alerts| alerts.merge(report, at));
@@ -143,68 +166,23 @@ impl Dispatcher {
         }
     }
 
-    fn take_in(&mut self, report: &Alert, at: Timestamp, merge: impl FnOnce(&mut Alerts) -> Fingerprint) {
+    fn take_in(&mut self, report: &Alert, at: Timestamp, merge: impl FnOnce(&mut Alerts) -> Merged) {
         let over = report.status(at) == AlertStatus::Resolved;
         let known = self.alerts.get(report.fingerprint()).is_some();
         // An end that somebody waits for to be told, of an alert that a crash made us forget.
-        let missed = !known && over && self.was_told(report);
+        let missed = !known && over && self.was_told(&report.labels);
         if !known && !missed && (over || self.alerts.is_full()) {
             self.refused += u64::from(!over);
             return;
         }
-        let id = merge(&mut self.alerts);
-        self.place(id, at, missed);
-        self.alerts.forget_if_unused(id);
-    }
-
-    /// Whether some receiver believes that an alert fires which we no longer know.
-    fn was_told(&self, alert: &Alert) -> bool {
-        let hash = alert.fingerprint().0;
-        self.plan.select(&alert.labels).into_iter().any(|index| {
-            let Some(route) = self.plan.route(index) else { return false };
-            let id = GroupId::new(route, &route.group_by.labels(&alert.labels));
-            let notifiers = self.plan.receiver(&route.receiver).map(|receiver| receiver.notifiers.as_slice());
-            notifiers.unwrap_or_default().iter().any(|notifier| {
-                self.log.get(&id.log_key(&notifier.name)).is_some_and(|entry| entry.firing.contains(&hash))
-            })
-        })
-    }
-
-    /// Puts an alert into the groups that its routes ask for, unless a group of the same receiver has it: a
-    /// changed `group_by` does not move alerts that were told, it only concerns new ones. `known_before` looks
-    /// for a restored group first that may have had it.
-    fn place(&mut self, id: Fingerprint, at: Timestamp, known_before: bool) {
-        let Some(held) = self.alerts.get(id) else { return };
-        let (labels, over) = (held.alert.labels.clone(), self.alerts.ended(held, at).is_some());
-        let elsewhere = held.groups > 0;
-        for index in self.plan.select(&labels) {
-            let Some(route) = self.plan.route(index) else { continue };
-            let mut of_receiver = self.groups.iter().filter(|(group, _)| group.receiver == route.receiver);
-            let wanted = GroupId::new(route, &route.group_by.labels(&labels));
-            if self.groups.get(&wanted).is_some_and(|group| group.members.contains(&id))
-                || elsewhere && of_receiver.clone().any(|(_, group)| group.members.contains(&id))
-            {
-                continue;
-            }
-            let target = match self.groups.contains_key(&wanted) {
-                false if known_before => {
-                    let fits = of_receiver.by_ref().filter(|(_, group)| group.covers(&labels));
-                    fits.max_by_key(|(_, group)| group.labels.len()).map_or(wanted, |(id, _)| id.clone())
-                }
-                _ => wanted,
-            };
-            if over && !known_before && !self.groups.contains_key(&target) {
-                continue;
-            }
-            let group = self
-                .groups
-                .entry(target.clone())
-                .or_insert_with(|| Group::new(index, route, route.group_by.labels(&labels), at));
-            if group.members.is_empty() {
-                self.dirty_groups.insert(target);
-            }
-            group.members.insert(id);
-            self.alerts.joined(id);
+        let merged = merge(&mut self.alerts);
+        // What is over stays where it is; what goes on is there already.
+        if merged.changed && !(known && over) {
+            self.place(merged.id, at);
+        }
+        self.note(merged.id, at);
+        if merged.changed && !(known && over) {
+            self.alerts.forget_if_unused(merged.id);
         }
     }
 
@@ -215,37 +193,23 @@ impl Dispatcher {
         self.plan = plan;
         let gone: Vec<GroupId> =
             self.groups.keys().filter(|id| self.plan.receiver(&id.receiver).is_none()).cloned().collect();
-        gone.iter().for_each(|id| self.drop_group(id));
-        self.follow_routes(at);
-        let firing: Vec<Fingerprint> =
-            self.alerts.iter().filter(|(_, held)| self.alerts.ended(held, at).is_none()).map(|(id, _)| id).collect();
-        for id in firing {
-            self.place(id, at, false);
-        }
+        gone.iter().for_each(|id| self.release_group(id));
+        self.follow_routes();
+        self.settle_all(at);
+        self.follow_times(at);
     }
 
-    /// Ties every group to its route and brings its times in line with it.
-    fn follow_routes(&mut self, at: Timestamp) {
-        for (id, group) in &mut self.groups {
-            group.route = self.plan.route_at(&group.path, &id.receiver);
-            let route = group.route.and_then(|index| self.plan.route(index));
-            let receiver = self.plan.receiver(&id.receiver);
-            if let Some(route) = route {
-                group.next_flush = group.next_flush.max(group.created_at + route.group_wait);
-                group.next_flush = group.next_flush.min(at + route.group_interval.max(route.group_wait));
-            }
-            let sent = receiver.iter().flat_map(|receiver| &receiver.notifiers);
-            let sent = sent.filter_map(|notifier| self.log.get(&id.log_key(&notifier.name)));
-            let sent = sent.filter(|entry| !entry.firing.is_empty()).map(|entry| entry.sent_at);
-            let (first, last) = (sent.clone().min(), sent.max());
-            group.repeat_at = route.and_then(|route| first.map(|sent| sent + route.repeat_interval));
-            // After a restart: the regular looks follow the last message.
-            if let (Some(route), Some(sent)) = (route, last)
-                && group.next_flush <= sent
-            {
-                group.next_flush = sent + route.group_interval;
-            }
-        }
+    /// The silences.
+    #[must_use]
+    pub fn silences(&self) -> &Silences {
+        &self.silences
+    }
+
+    /// Changes the silences, and has another look at whatever they may have held back.
+    pub fn change_silences<T>(&mut self, at: Timestamp, change: impl FnOnce(&mut Silences) -> T) -> T {
+        let changed = change(&mut self.silences);
+        self.groups.values_mut().for_each(|group| group.look_again(at));
+        changed
     }
 
     /// When [`Dispatcher::decide`] has something to do next; may lie in the past. Nothing before the rules were heard.
@@ -258,6 +222,14 @@ impl Dispatcher {
     pub(super) fn drop_group(&mut self, id: &GroupId) {
         if let Some(group) = self.groups.remove(id) {
             group.members.iter().for_each(|member| self.alerts.left(*member));
+            self.dirty_groups.insert(id.clone());
+        }
+    }
+
+    /// Lets a group go; its members are still to find another.
+    fn release_group(&mut self, id: &GroupId) {
+        if let Some(group) = self.groups.remove(id) {
+            group.members.iter().for_each(|member| self.alerts.released(*member));
             self.dirty_groups.insert(id.clone());
         }
     }
@@ -276,17 +248,22 @@ impl Dispatcher {
             let body = self.groups.get(&id).and_then(|group| group.stored(&id));
             add(format!("{GROUP}{}\n{}", id.receiver, id.key), body);
         }
+        for id in self.acknowledgements.gone() {
+            add(format!("{ACKNOWLEDGEMENT}{id}"), None);
+        }
+        changes.history = self.chronicle.take();
         changes
     }
 
     /// Whether [`Dispatcher::changes`] has anything.
     #[must_use]
     pub fn has_changes(&self) -> bool {
-        self.alerts.has_changes() || !self.dirty_groups.is_empty()
+        self.alerts.has_changes() || !self.dirty_groups.is_empty() || !self.chronicle.is_empty()
     }
 
     /// Takes changes back that could not be stored; they come again, as they are then.
     pub fn not_saved(&mut self, changes: &Changes) {
+        self.chronicle.put_back(changes.history.clone());
         for key in changes.set.iter().map(|document| &document.key).chain(&changes.remove) {
             if let Some(id) = key.strip_prefix(ALERT).and_then(|hex| u64::from_str_radix(hex, 16).ok()) {
                 self.alerts.touch(Fingerprint(id));

@@ -17,7 +17,7 @@ use super::message::{Notification, Told};
 mod chart;
 mod unit;
 
-pub use chart::{Chart, Line};
+pub use chart::{Chart, Line, MOST_LINES};
 pub use unit::Unit;
 
 /// Longest time that gathering evidence may hold up a message, all its parts together.
@@ -180,14 +180,14 @@ impl Evidence {
 }
 
 impl Measured {
-    /// The threshold in words: `more than 100 rows`.
+    /// The threshold in words: `over 100 rows`.
     #[must_use]
     pub fn limit(&self) -> Option<String> {
         let threshold = self.unit.show(self.threshold?);
         Some(match self.comparison? {
-            ">" => format!("more than {threshold}"),
+            ">" => format!("over {threshold}"),
             ">=" => format!("{threshold} or more"),
-            "<" => format!("less than {threshold}"),
+            "<" => format!("under {threshold}"),
             "<=" => format!("{threshold} or less"),
             "!=" => format!("other than {threshold}"),
             _ => threshold,

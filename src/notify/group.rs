@@ -3,7 +3,8 @@
 //! A group is born with its first alert, is looked at `group_wait` later and then at every `group_interval`,
 //! and dies when its last alert is over and told. Its birth dates one life of it, which threads messages.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Write};
 use std::time::Duration as StdDuration;
 
 use serde::{Deserialize, Serialize};
@@ -22,12 +23,37 @@ pub(super) struct GroupId {
 
 impl GroupId {
     pub fn new(route: &PlannedRoute, labels: &Labels) -> Self {
-        Self { receiver: route.receiver.clone(), key: format!("{}:{labels}", route.path) }
+        Self { receiver: route.receiver.clone(), key: format!("{}:{}", route.path, Quoted(labels)) }
     }
 
     /// The key of what a notifier was told about this group, in the notification log.
     pub fn log_key(&self, notifier: &str) -> String {
         format!("{}\n{}\n{notifier}", self.key, self.receiver)
+    }
+}
+
+/// A label set as Alertmanager writes it in keys: values in Go's quotes, which differ from ours in control characters.
+struct Quoted<'a>(&'a Labels);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (name, value)) in self.0.iter().enumerate() {
+            write!(f, "{}{name}=\"", if index == 0 { "{" } else { ", " })?;
+            for c in value.chars() {
+                match c {
+                    '"' | '\\' => write!(f, "\\{c}")?,
+                    '\x07' => f.write_str("\\a")?,
+                    '\x08' => f.write_str("\\b")?,
+                    '\x0b' => f.write_str("\\v")?,
+                    '\x0c' => f.write_str("\\f")?,
+                    '\n' | '\r' | '\t' => write!(f, "{}", c.escape_default())?,
+                    c if c.is_ascii_control() => write!(f, "\\x{:02x}", u32::from(c))?,
+                    c => f.write_char(c)?,
+                }
+            }
+            f.write_char('"')?;
+        }
+        f.write_str(if self.0.is_empty() { "{}" } else { "}" })
     }
 }
 
@@ -39,11 +65,21 @@ pub(super) struct Group {
     pub path: String,
     pub labels: Labels,
     pub members: BTreeSet<Fingerprint>,
+    /// Members that its route no longer takes: of them only the end is told.
+    pub leaving: BTreeSet<Fingerprint>,
     pub created_at: Timestamp,
     /// The next regular look.
     pub next_flush: Timestamp,
     /// The next look because a repeat is due, if anything was told.
     pub repeat_at: Option<Timestamp>,
+    /// The last look told nothing, and something was muted.
+    pub holds_back: bool,
+    /// The next look because what is muted may no longer be; only while it holds back.
+    pub unmute_at: Option<Timestamp>,
+    /// When each member was first told; only where somebody further is told of it later.
+    pub first_told: BTreeMap<Fingerprint, Timestamp>,
+    /// What mutes members, as history was last told; `None` after a restart, before the first look.
+    pub muted: Option<BTreeMap<Fingerprint, String>>,
 }
 
 /// What is stored of a group; its members follow from the alerts.
@@ -53,6 +89,8 @@ struct Stored {
     path: String,
     labels: Labels,
     created_at: Timestamp,
+    #[serde(default)]
+    first_told: Vec<(u64, Timestamp)>,
 }
 
 impl Group {
@@ -62,15 +100,37 @@ impl Group {
             path: planned.path.clone(),
             labels,
             members: BTreeSet::new(),
+            leaving: BTreeSet::new(),
             created_at: at,
             next_flush: at + planned.group_wait,
             repeat_at: None,
+            holds_back: false,
+            unmute_at: None,
+            first_told: BTreeMap::new(),
+            muted: Some(BTreeMap::new()),
         }
     }
 
     /// When it wants to be looked at.
     pub fn due_at(&self) -> Timestamp {
-        self.repeat_at.map_or(self.next_flush, |repeat| repeat.min(self.next_flush))
+        [self.repeat_at, self.unmute_at].into_iter().flatten().fold(self.next_flush, Timestamp::min)
+    }
+
+    /// Asks for a look because what mutes may have changed.
+    pub fn look_again(&mut self, at: Timestamp) {
+        if self.holds_back {
+            self.unmute_at = Some(at);
+        }
+    }
+
+    /// Lets a member go.
+    pub fn remove(&mut self, member: Fingerprint) -> bool {
+        self.leaving.remove(&member);
+        self.first_told.remove(&member);
+        self.muted.iter_mut().for_each(|muted| {
+            muted.remove(&member);
+        });
+        self.members.remove(&member)
     }
 
     /// Moves the regular look behind `at`, on the same grid.
@@ -87,18 +147,27 @@ impl Group {
     /// The body to store.
     pub fn stored(&self, id: &GroupId) -> Option<String> {
         let (path, labels) = (self.path.clone(), self.labels.clone());
-        serde_json::to_string(&Stored { id: id.clone(), path, labels, created_at: self.created_at }).ok()
+        let first_told = self.first_told.iter().map(|(id, at)| (id.0, *at)).collect();
+        serde_json::to_string(&Stored { id: id.clone(), path, labels, created_at: self.created_at, first_told }).ok()
     }
 
     /// The group that was stored, without members. Its looks go on as if there had been no restart.
     pub fn restored(body: &str) -> Option<(GroupId, Self)> {
-        let Stored { id, path, labels, created_at } = serde_json::from_str(body).ok()?;
-        let members = BTreeSet::new();
-        Some((id, Self { route: None, path, labels, members, created_at, next_flush: created_at, repeat_at: None }))
-    }
-
-    /// Whether an alert with these labels could have been put here.
-    pub fn covers(&self, alert: &Labels) -> bool {
-        self.labels.iter().all(|(name, value)| alert.get(name) == Some(value))
+        let Stored { id, path, labels, created_at, first_told } = serde_json::from_str(body).ok()?;
+        let group = Self {
+            route: None,
+            path,
+            labels,
+            members: BTreeSet::new(),
+            leaving: BTreeSet::new(),
+            created_at,
+            next_flush: created_at,
+            repeat_at: None,
+            holds_back: false,
+            unmute_at: None,
+            first_told: first_told.into_iter().map(|(id, at)| (Fingerprint(id), at)).collect(),
+            muted: None,
+        };
+        Some((id, group))
     }
 }

@@ -73,6 +73,17 @@ pub static SILENCES: Definition = Definition::gauge(
     &["state"],
 );
 
+/// Alerts that somebody takes care of.
+pub static ACKNOWLEDGED: Definition =
+    Definition::gauge("memsentry_alerts_acknowledged", "Firing alerts that somebody acknowledged.", &[]);
+
+/// Escalations.
+pub static ESCALATIONS: Definition = Definition::counter(
+    "memsentry_escalations_total",
+    "Alerts told to a further receiver because nobody acknowledged them in time.",
+    &["receiver"],
+);
+
 /// Everything this module exposes.
 pub static DEFINITIONS: &[&Definition] = &[
     &ATTEMPTS,
@@ -85,6 +96,8 @@ pub static DEFINITIONS: &[&Definition] = &[
     &OUTBOX_OLDEST,
     &ALERTS,
     &SILENCES,
+    &ACKNOWLEDGED,
+    &ESCALATIONS,
 ];
 
 /// Handles on all of them.
@@ -99,6 +112,8 @@ pub(super) struct Metrics {
     pub entries: Gauge,
     pub oldest: Gauge,
     pub alerts: Gauge,
+    pub acknowledged: Gauge,
+    pub escalations: Counter,
     pub silences: Gauge,
 }
 
@@ -114,9 +129,12 @@ impl Metrics {
             entries: registry.gauge(&OUTBOX_ENTRIES),
             oldest: registry.gauge(&OUTBOX_OLDEST),
             alerts: registry.gauge(&ALERTS),
+            acknowledged: registry.gauge(&ACKNOWLEDGED),
+            escalations: registry.counter(&ESCALATIONS),
             silences: registry.gauge(&SILENCES),
         };
         metrics.entries.with_label_values::<&str>(&[]).set(0.0);
+        metrics.acknowledged.with_label_values::<&str>(&[]).set(0.0);
         metrics.oldest.with_label_values::<&str>(&[]).set(0.0);
         for state in SilenceState::ALL {
             metrics.silences.with_label_values(&[state.as_str()]).set(0.0);

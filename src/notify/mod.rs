@@ -5,13 +5,27 @@
 //! its edge: it keeps a decision and its deliveries in one transaction and hands them to the outbox, which
 //! delivers each at least once through a notifier, with a stable key.
 
+pub mod acknowledge;
 mod alerts;
+mod answers;
+mod chronicle;
 mod collapse;
+mod compose;
+mod configuration;
 mod decide;
 mod dedup;
 mod dispatcher;
+pub mod drill;
+mod escalate;
 pub mod evidence;
+pub mod explain;
+mod flush;
 mod group;
+pub mod history;
+mod inhibit;
+mod intervals;
+pub mod links;
+mod membership;
 pub mod message;
 mod metrics;
 pub mod notifiers;
@@ -23,7 +37,9 @@ mod route;
 mod service;
 mod settings;
 mod silence;
+mod stages;
 mod testimony;
+mod turn;
 mod views;
 
 #[cfg(test)]
@@ -38,6 +54,7 @@ pub use outbox::Outbox;
 pub use reason::Reason;
 pub use route::Plan;
 pub use service::{Notify, Prepared, SilenceError};
-pub use settings::{Receiver, Route, Settings};
-pub use silence::{Draft, Planned, Refusal, Silence, SilenceState, Silences, Turn};
+pub use settings::{Acknowledge, History, InhibitRule, Receiver, Route, Settings, TimeInterval};
+pub use silence::{Draft, Planned, Refusal, Silence, SilenceState, Silences, Turn, matches_every_value};
+pub use stages::Muted;
 pub use views::{AlertView, GroupView};

@@ -5,7 +5,7 @@
 //! only then, so a crash repeats at most one of its messages and loses none. What the store cannot take is
 //! delivered from memory. What waits for a dead receiver is put together (`collapse`) before it is tried again.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration as StdDuration;
@@ -18,15 +18,18 @@ use tokio::sync::Notify as Wake;
 use crate::model::task::{BoxFuture, Task};
 use crate::model::{Clock, Fingerprint, Stopwatch, Timestamp};
 use crate::runbooks::Runbooks;
-use crate::store::{OutboxRow, Replacement, Store, StoreError};
+use crate::store::{OutboxRow, Replacement, Store};
 
+use super::answers::{Answered, Answers};
 use super::collapse::{Waiting, collapse};
 use super::evidence::Witness;
+use super::history::Outcome;
 use super::message::{Notification, Told};
 use super::metrics::Metrics;
 use super::notifiers::{Attempt, Failure, FailureReason, Notifier};
 use super::queue::{Address, Queue, Settled};
 use super::testimony::Testimony;
+use super::turn::LastTurn;
 
 /// Longest sleep, so that the age of what waits stays true in the metric and the store is asked again.
 const LONGEST_SLEEP: StdDuration = StdDuration::from_secs(5);
@@ -34,8 +37,6 @@ const LONGEST_SLEEP: StdDuration = StdDuration::from_secs(5);
 const SHOWN_EVERY: StdDuration = StdDuration::from_secs(1);
 /// Longest attempt, whatever the notifier says about itself.
 const LONGEST_ATTEMPT: StdDuration = StdDuration::from_secs(330);
-/// Most answers that wait for the store.
-const MOST_UNRECORDED: usize = 10_000;
 
 /// Notifiers by receiver and label, and what they share. Swapped whole by a reload.
 #[derive(Default)]
@@ -62,23 +63,16 @@ struct Inner {
     queue: Mutex<Queue>,
     notifiers: ArcSwap<Notifiers>,
     testimony: Testimony,
-    /// Answers that the store could not take.
-    unrecorded: Mutex<VecDeque<Answered>>,
+    answers: Answers,
     loaded: AtomicBool,
     closing: AtomicBool,
     wake: Wake,
     settled: Wake,
+    turn: LastTurn,
     ended: Ended,
     store: Store,
     clock: Clock,
     metrics: Metrics,
-}
-
-/// What the store is to record.
-#[derive(Debug, Clone)]
-enum Answered {
-    Finished { id: String, result: String },
-    Postponed { id: String, attempts: u32, next: Timestamp, error: String },
 }
 
 #[allow(clippy::cast_precision_loss)] // far below 2^53
@@ -97,11 +91,12 @@ impl Outbox {
             queue: Mutex::default(),
             notifiers: ArcSwap::default(),
             testimony: Testimony::default(),
-            unrecorded: Mutex::default(),
+            answers: Answers::new(store.clone(), clock.clone()),
             loaded: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             wake: Wake::new(),
             settled: Wake::new(),
+            turn: LastTurn::default(),
             ended,
             store,
             clock,
@@ -141,10 +136,27 @@ impl Outbox {
         self.0.wake.notify_one();
     }
 
+    /// The notifiers of the configuration in force.
+    pub(super) fn notifiers(&self) -> Arc<Notifiers> {
+        self.0.notifiers.load_full()
+    }
+
     /// How many messages wait.
     #[must_use]
     pub fn waiting(&self) -> usize {
         lock(&self.0.queue).standing().0
+    }
+
+    /// When the worker last came round.
+    #[must_use]
+    pub fn last_turn(&self) -> Option<Timestamp> {
+        self.0.turn.get()
+    }
+
+    /// Since when a message is due that nobody tries to deliver, though its receiver may be tried at `at`.
+    #[must_use]
+    pub fn due_since(&self, at: Timestamp) -> Option<Timestamp> {
+        lock(&self.0.queue).next_due().filter(|due| *due < at)
     }
 
     /// Begins no further attempt and waits for those under way, at most `within`. What waits stays in the store.
@@ -166,14 +178,8 @@ impl Inner {
                 group = row.group_key,
                 "outbox full, notification given up"
             );
-            self.remember(Answered::Finished { id: row.id, result: "given up: outbox full".to_owned() });
-        }
-    }
-
-    fn remember(&self, answered: Answered) {
-        let mut unrecorded = lock(&self.unrecorded);
-        if unrecorded.len() < MOST_UNRECORDED {
-            unrecorded.push_back(answered);
+            let outcome = Outcome::GivenUp { error: "outbox full" };
+            self.answers.later(Answered::new(&row, 0, &outcome, self.clock.now()));
         }
     }
 
@@ -197,6 +203,7 @@ impl Inner {
                 self.show(now);
                 shown = Some(now);
             }
+            self.turn.note(now);
             let next = lock(&self.queue).next_due().filter(|_| !closing);
             let sleep = next.map_or(LONGEST_SLEEP, |next| next.since(now).min(LONGEST_SLEEP));
             tokio::select! {
@@ -215,7 +222,7 @@ impl Inner {
     /// What could not be read or written before.
     async fn catch_up(self: Arc<Self>) {
         self.load().await;
-        self.record().await;
+        self.answers.catch_up().await;
     }
 
     /// What waited when the last process ended.
@@ -242,14 +249,11 @@ impl Inner {
         // A message that makes a notifier panic must not take the others with it.
         let attempt = std::panic::AssertUnwindSafe(self.attempt(&row)).catch_unwind().await;
         let result = attempt.unwrap_or_else(|_| Err(Failure::never(FailureReason::Other, "the notifier panicked")));
-        let answered = self.settle(row, result);
-        if let Answered::Finished { id, .. } = &answered {
-            self.testimony.forget(id);
+        let answered = self.settle(&row, result);
+        if answered.is_final() {
+            self.testimony.forget(&answered.id);
         }
-        if self.hand_over(&answered).await.is_err() {
-            // The store has said so itself, once; the answer is handed over again later.
-            self.remember(answered);
-        }
+        self.answers.record(answered).await;
         lock(&self.queue).free(&address);
     }
 
@@ -326,7 +330,7 @@ impl Inner {
         result
     }
 
-    fn settle(&self, row: OutboxRow, result: Result<(), Failure>) -> Answered {
+    fn settle(&self, row: &OutboxRow, result: Result<(), Failure>) -> Answered {
         let now = self.clock.now();
         let (receiver, notifier) = (row.receiver.as_str(), row.notifier.as_str());
         if let Err(failure) = &result {
@@ -336,7 +340,7 @@ impl Inner {
         let address = (row.receiver.clone(), row.notifier.clone());
         let (was_dead, settled, is_dead) = {
             let mut queue = lock(&self.queue);
-            (queue.is_dead(&address), queue.settle(&row, retry, now, rand::random()), queue.is_dead(&address))
+            (queue.is_dead(&address), queue.settle(row, retry, now, rand::random()), queue.is_dead(&address))
         };
         self.metrics.circuit.with_label_values(&[receiver, notifier]).set(f64::from(u8::from(is_dead)));
         if is_dead && !was_dead {
@@ -346,41 +350,23 @@ impl Inner {
         }
         let error = result.err().map(|failure| failure.message).unwrap_or_default();
         let attempt = row.attempts + 1;
-        match settled {
+        let outcome = match settled {
             Settled::Delivered => {
                 tracing::info!(receiver, notifier, group = row.group_key, attempt, "notification delivered");
-                Answered::Finished { id: row.id, result: "delivered".to_owned() }
+                Outcome::Delivered
             }
-            Settled::Postponed { attempts, next } => {
+            Settled::Postponed { next, .. } => {
                 let retry_in = crate::model::Duration::from(next.since(now));
                 tracing::warn!(receiver, notifier, attempt, %retry_in, error, "delivery failed, will retry");
-                Answered::Postponed { id: row.id, attempts, next, error }
+                Outcome::Failed { error: &error, next }
             }
             Settled::Dropped => {
                 self.metrics.dropped.with_label_values(&[receiver, notifier]).inc();
                 tracing::error!(receiver, notifier, group = row.group_key, attempt, error, "notification given up");
-                Answered::Finished { id: row.id, result: format!("given up: {error}") }
+                Outcome::GivenUp { error: &error }
             }
-        }
-    }
-
-    async fn hand_over(&self, answered: &Answered) -> Result<(), StoreError> {
-        match answered {
-            Answered::Finished { id, result } => self.store.finish(id, self.clock.now(), result).await,
-            Answered::Postponed { id, attempts, next, error } => self.store.postpone(id, *attempts, *next, error).await,
-        }
-    }
-
-    /// Hands over what the store could not take before. A restart before that repeats the message, with the
-    /// same key.
-    async fn record(&self) {
-        loop {
-            let Some(answered) = lock(&self.unrecorded).pop_front() else { return };
-            if self.hand_over(&answered).await.is_err() {
-                lock(&self.unrecorded).push_front(answered);
-                return;
-            }
-        }
+        };
+        Answered::new(row, attempt, &outcome, now)
     }
 
     fn waits_nothing(&self) -> bool {

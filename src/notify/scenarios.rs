@@ -1,21 +1,26 @@
 //! Scenarios, text in and text out: what comes in, and exactly what is told, when, and why.
 //!
-//! Each line is a time and an event. `fire`, `resolve` and `restart` are done to the dispatcher; every
-//! `send` line must come out, in order and at that time, and nothing else. Alerts are confirmed every 15 s,
-//! as two groups of rules do in turn. A crash loses whatever was not committed.
+//! Each line is a time and an event. `fire`, `resolve`, `silence ID MATCHERS DURATION`, `expire ID`, `reload` and
+//! `restart` are done to the dispatcher; every `send` line must come out, in order and at that time, and nothing
+//! else. Alerts are confirmed every 15 s, as two groups of rules do in turn. A crash loses whatever was not committed.
+//! The stories begin on Friday, 15 January 2027, 08:00 UTC.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration as StdDuration;
 
-use crate::model::{Alert, AlertStatus, Duration, Labels, Timestamp};
-use crate::store::{Document, NotificationLogRow, OutboxRow};
+use crate::model::{Alert, AlertStatus, Duration, Labels, Timestamp, parse_conditions};
+use crate::store::{Document, HistoryEntry, NotificationLogRow, OutboxRow};
 
 use super::message::Notification;
 use super::route::Plan;
 use super::settings::Settings;
+use super::silence::{Draft, Planned};
 use super::{Dispatcher, Reason};
 
+mod escalation;
 mod model;
+mod muting;
+mod routing;
 mod stories;
 
 /// How often the rules report: each of two rule groups every 15 s.
@@ -27,6 +32,7 @@ const VALID: StdDuration = StdDuration::from_secs(60);
 #[derive(Debug, Default, Clone)]
 struct Disk {
     documents: BTreeMap<String, String>,
+    silences: BTreeMap<String, String>,
     log: BTreeMap<String, NotificationLogRow>,
     outbox: Vec<OutboxRow>,
 }
@@ -61,9 +67,12 @@ struct World {
     rules_run: bool,
     /// Whether the rule group of `z` has its turn.
     turn_of_z: bool,
+    /// Which of the two rule groups, that of `z` last, spoke since the start.
+    heard: [bool; 2],
     /// What fired at the last decision.
     really: BTreeSet<String>,
     sent: Vec<Sent>,
+    history: Vec<HistoryEntry>,
 }
 
 fn settings(yaml: &str) -> Settings {
@@ -95,6 +104,7 @@ impl World {
         let now = Timestamp::from_millis(1_800_000_000_000);
         let mut dispatcher = Dispatcher::new(Plan::new(&settings, "", std::sync::Arc::default()));
         dispatcher.restore(&[], Vec::new(), now);
+        dispatcher.observe(&[], now);
         Self {
             settings,
             dispatcher,
@@ -105,8 +115,10 @@ impl World {
             resolved: BTreeMap::new(),
             rules_run: true,
             turn_of_z: false,
+            heard: [true; 2],
             really: BTreeSet::new(),
             sent: Vec::new(),
+            history: Vec::new(),
         }
     }
 
@@ -133,7 +145,33 @@ impl World {
         let resolved = self.resolved.iter().filter(|(name, _)| mine(name));
         let resolved = resolved.map(|(name, (start, end))| alert(name, *start, Some(*end), now));
         let reports: Vec<Alert> = firing.chain(resolved).collect();
-        self.dispatcher.observe(&reports, now);
+        self.heard[usize::from(of_z)] = true;
+        match self.heard {
+            [true, true] => self.dispatcher.observe(&reports, now),
+            _ => self.dispatcher.observe_partly(&reports, now),
+        }
+    }
+
+    /// Silences what the matchers match, from now on.
+    fn silence(&mut self, id: &str, matchers: &str, length: StdDuration) {
+        let matchers = parse_conditions(matchers).expect("matchers");
+        let (starts_at, ends_at) = (self.now, self.now + length);
+        let (created_by, comment) = ("somebody".to_owned(), "a story".to_owned());
+        let draft = Draft { matchers, starts_at, ends_at, created_by, comment, ..Draft::default() };
+        let planned = self.dispatcher.silences().plan(&draft, id, self.now).expect("a silence");
+        self.apply(planned);
+    }
+
+    fn expire(&mut self, id: &str) {
+        if let Ok(Some(planned)) = self.dispatcher.silences().plan_end(id, self.now) {
+            self.apply(planned);
+        }
+    }
+
+    fn apply(&mut self, planned: Planned) {
+        let (set, _) = planned.documents();
+        self.disk.silences.extend(set.into_iter().map(|document| (document.key, document.body)));
+        self.dispatcher.change_silences(self.now, |silences| silences.apply(planned));
     }
 
     fn save(&mut self) {
@@ -141,6 +179,7 @@ impl World {
         for document in changes.set {
             self.disk.documents.insert(document.key, document.body);
         }
+        self.history.extend(changes.history);
         for key in changes.remove {
             self.disk.documents.remove(&key);
         }
@@ -178,6 +217,9 @@ impl World {
         self.dispatcher = Dispatcher::new(Plan::new(&self.settings, "", std::sync::Arc::default()));
         let document = |(key, body): (&String, &String)| Document { key: key.clone(), body: body.clone() };
         let documents: Vec<Document> = self.disk.documents.iter().map(document).collect();
+        let silences: Vec<Document> = self.disk.silences.iter().map(document).collect();
+        self.dispatcher.change_silences(self.now, |all| all.restore(&silences, self.now));
+        self.heard = [false; 2];
         let log = self.disk.log.values().cloned().collect();
         let restored = self.dispatcher.restore(&documents, log, self.now);
         assert_eq!(restored.unreadable, 0);
@@ -233,6 +275,8 @@ fn check_with(yaml: &str, story: &str) {
             "fire" => words[2..].iter().for_each(|name| world.fire(name)),
             "resolve" => words[2..].iter().for_each(|name| world.resolve(name)),
             "restart" => world.restart(),
+            "silence" => world.silence(words[2], words[3], offset(words[4])),
+            "expire" => world.expire(words[2]),
             "rules" => world.rules_run = words[2] == "on",
             "reload" => world.reload(line.split_once("reload").expect("settings").1),
             "end" => {}
@@ -244,7 +288,9 @@ fn check_with(yaml: &str, story: &str) {
     }
     let line = |sent: &Sent| {
         let at = Duration::from(sent.at.since(start));
-        let mut line = format!("{at} send {} {}", sent.notifier, sent.message.reason.as_str());
+        let receiver = Some(format!("{}:", sent.message.receiver)).filter(|receiver| receiver != "a:");
+        let (receiver, reason) = (receiver.unwrap_or_default(), sent.message.reason.as_str());
+        let mut line = format!("{at} send {receiver}{} {reason}", sent.notifier);
         line.push_str(&sent.names(AlertStatus::Firing).iter().map(|name| format!(" {name}")).collect::<String>());
         line.push_str(
             &sent.names(AlertStatus::Resolved).iter().map(|name| format!(" {name}(over)")).collect::<String>(),
@@ -252,7 +298,7 @@ fn check_with(yaml: &str, story: &str) {
         line
     };
     let happened: Vec<String> = world.sent.iter().map(line).collect();
-    let short = |line: &String| line.replace("webhook[0] ", "");
+    let short = |line: &String| line.replace(" webhook[0] ", " ").replace(":webhook[0] ", ": ");
     assert_eq!(happened.iter().map(short).collect::<Vec<_>>(), expected, "happened on the left, expected on the right");
 }
 

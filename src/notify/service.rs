@@ -19,12 +19,15 @@ use crate::store::{Store, StoreError, Table};
 
 use super::alerts::Received;
 use super::dispatcher::{Counts, Dispatcher, Restored};
+use super::drill::{self, Drills};
 use super::metrics::Metrics;
 use super::notifiers::KINDS;
 use super::outbox::{Notifiers, Outbox, Wired};
 use super::route::Plan;
 use super::settings::Settings;
+use super::turn::LastTurn;
 
+mod people;
 mod silences;
 
 pub use silences::SilenceError;
@@ -44,6 +47,8 @@ type Rounds = VecDeque<(Reports, Timestamp)>;
 /// Who reports.
 enum Reports {
     Rules(Vec<Alert>),
+    /// Not yet of all rules.
+    SomeRules(Vec<Alert>),
     Others(Vec<Received>),
 }
 
@@ -86,6 +91,16 @@ impl Prepared {
     }
 }
 
+impl Prepared {
+    /// A drill of one of its receivers, without a daemon.
+    ///
+    /// # Errors
+    /// There is no such receiver.
+    pub fn drill(self, request: &drill::Request, at: Timestamp) -> Result<drill::Prepared, String> {
+        drill::prepare(&Dispatcher::new(self.plan), &self.notifiers, request, at)
+    }
+}
+
 /// Tells people about alerts. Clones share one dispatcher and one outbox; it outlives reloads.
 #[derive(Clone)]
 pub struct Notify(Arc<Inner>);
@@ -93,6 +108,7 @@ pub struct Notify(Arc<Inner>);
 struct Inner {
     dispatcher: Arc<Mutex<Dispatcher>>,
     outbox: Outbox,
+    drills: Drills,
     store: Store,
     clock: Clock,
     metrics: Metrics,
@@ -101,7 +117,8 @@ struct Inner {
     early: Mutex<Option<Rounds>>,
     closing: AtomicBool,
     closed: Wake,
-    /// One change of a silence at a time: it is planned, stored, and applied.
+    turn: LastTurn,
+    /// One change of a silence or an acknowledgement at a time: it is planned, stored, and applied.
     changing: tokio::sync::Mutex<()>,
 }
 
@@ -110,6 +127,7 @@ impl Notify {
     #[must_use]
     pub fn new(prepared: Prepared, store: Store, clock: Clock, registry: &Registry) -> (Self, Vec<Task>) {
         let metrics = Metrics::new(registry);
+        let plan = prepared.plan.clone();
         let dispatcher = Arc::new(Mutex::new(Dispatcher::new(prepared.plan)));
         let known = Arc::clone(&dispatcher);
         let ended = Box::new(move |alert, at| lock(&known).ended(alert, at));
@@ -117,20 +135,35 @@ impl Notify {
         outbox.reconfigure(prepared.notifiers);
         let early = Mutex::new(Some(VecDeque::new()));
         let (wake, closing, closed) = (Wake::new(), AtomicBool::new(false), Wake::new());
+        let turn = LastTurn::default();
         let changing = tokio::sync::Mutex::default();
-        let inner = Inner { dispatcher, outbox, store, clock, metrics, wake, early, closing, closed, changing };
+        let (drills, perform) = Drills::new(store.clone(), clock.clone());
+        let inner =
+            Inner { dispatcher, outbox, drills, store, clock, metrics, wake, early, closing, closed, turn, changing };
         let notify = Self(Arc::new(inner));
+        notify.0.start_escalations(&plan);
         let inner = Arc::clone(&notify.0);
         let dispatch = Task::new("dispatcher", move || {
             let inner = Arc::clone(&inner);
             async move { inner.run().await }
         });
-        (notify, vec![dispatch, deliver])
+        let inner = Arc::clone(&notify.0);
+        let prune = Task::new("history", move || {
+            let inner = Arc::clone(&inner);
+            async move { inner.keep_history_short().await }
+        });
+        (notify, vec![dispatch, deliver, perform, prune])
     }
 
     /// Takes in one round of reports, also an empty one: it says that the rules are alive.
     pub fn observe(&self, alerts: &[Alert], at: Timestamp) {
         self.take_in(Reports::Rules(alerts.to_vec()), at);
+    }
+
+    /// Takes in a round of reports while some rules have not been evaluated since the start. Nothing is told before all
+    /// were: one of them may inhibit.
+    pub fn observe_partly(&self, alerts: &[Alert], at: Timestamp) {
+        self.take_in(Reports::SomeRules(alerts.to_vec()), at);
     }
 
     /// Takes in alerts that others than our rules report.
@@ -154,10 +187,16 @@ impl Notify {
         self.0.wake.notify_one();
     }
 
+    /// Whom to ask for evidence about each message, from now on; the first to be named stays.
+    pub fn call(&self, witness: super::evidence::Witness) {
+        self.0.outbox.call(witness);
+    }
+
     /// Goes over to new settings; groups, times and what was told stay.
     pub fn reload(&self, prepared: Prepared) {
         let now = self.0.clock.now();
         self.0.outbox.reconfigure(prepared.notifiers);
+        self.0.start_escalations(&prepared.plan);
         self.0.dispatcher().reconfigure(prepared.plan, now);
         self.0.wake.notify_one();
     }
@@ -173,6 +212,12 @@ impl Notify {
     pub fn alerts(&self) -> Vec<(Alert, Option<Timestamp>)> {
         let dispatcher = self.0.dispatcher();
         dispatcher.alerts(self.0.clock.now()).map(|(alert, ended)| (alert.clone(), ended)).collect()
+    }
+
+    /// When the dispatcher last came round.
+    #[must_use]
+    pub fn last_turn(&self) -> Option<Timestamp> {
+        self.0.turn.get()
     }
 
     /// What waits for delivery.
@@ -223,13 +268,14 @@ impl Inner {
             if tidied.is_none_or(|last: Timestamp| now.since(last) >= TIDY_EVERY) {
                 // Not at the start: what was told before it must first be taken up by its repeats.
                 self.tidy_silences(now).await;
-                if tidied.is_some() && self.store.expire_notification_log(now).await.is_err() {
+                if tidied.is_some() && self.tidy(now).await.is_err() {
                     tracing::debug!("the notification log could not be tidied");
                 }
                 tidied = Some(now);
             }
             self.turn_silences(now);
             self.show(now);
+            self.turn.note(now);
             let next = self.dispatcher().next_due().map_or(LONGEST_SLEEP, |due| due.since(now).min(LONGEST_SLEEP));
             tokio::select! {
                 () = self.wake.notified() => {}
@@ -255,6 +301,7 @@ impl Inner {
     fn take_in(&self, reports: &Reports, at: Timestamp) {
         match reports {
             Reports::Rules(alerts) => self.dispatcher().observe(alerts, at),
+            Reports::SomeRules(alerts) => self.dispatcher().observe_partly(alerts, at),
             Reports::Others(alerts) => self.dispatcher().receive(alerts, at),
         }
     }
@@ -268,16 +315,21 @@ impl Inner {
         Ok(())
     }
 
+    async fn tidy(&self, now: Timestamp) -> Result<(), StoreError> {
+        let in_use = self.dispatcher().log_in_use(TIDY_EVERY, now);
+        self.store.commit_notification(in_use, Vec::new()).await?;
+        self.store.expire_notification_log(now).await
+    }
+
     /// Stores what changed.
     async fn save(&self) {
         let changes = self.dispatcher().changes();
-        if changes.set.is_empty() && changes.remove.is_empty() {
-            return;
-        }
-        let (set, remove) = (changes.set.clone(), changes.remove.clone());
-        if self.store.put(Table::NotifyAlerts, set, remove).await.is_err() {
+        let (set, remove, history) = (changes.set.clone(), changes.remove.clone(), changes.history.clone());
+        if self.store.put_and_record(Table::NotifyAlerts, set, remove, history).await.is_err() {
             // The store has said so; it comes again with the next change or sleep.
             self.dispatcher().not_saved(&changes);
+        } else {
+            self.tell_of_escalations(&changes.history);
         }
     }
 
@@ -310,6 +362,7 @@ impl Inner {
             self.metrics.alerts.with_label_values(&[state]).set(count as f64);
         }
         self.show_silences(now);
+        self.show_acknowledgements(now);
     }
 }
 

@@ -17,8 +17,8 @@ pub struct Unfiltered {
     pub expression: Expr,
     /// How the comparison of two vectors changes the labels.
     matching: Option<Matching>,
-    /// Whether there was a comparison to take off.
-    pub compares: bool,
+    /// The comparison that was taken off, seen from this side, and what it compares with: `>` and `100`.
+    pub limit: Option<(BinaryOp, Expr)>,
 }
 
 impl Unfiltered {
@@ -47,11 +47,14 @@ impl Expr {
 
 fn collect(node: &Node, sides: &mut Vec<Unfiltered>) {
     let node = node.unwrapped();
-    let mut side = |node: &Node, matching, compares| {
-        let node = node.unwrapped();
-        sides.push(Unfiltered { expression: Expr::new(node.clone(), &node.to_string()), matching, compares });
+    let whole = |node: &Node| Expr::new(node.unwrapped().clone(), &node.unwrapped().to_string());
+    let mut side = |node: &Node, matching, limit: Option<(BinaryOp, &Node)>| {
+        let limit = limit.map(|(op, other)| (op, whole(other)));
+        sides.push(Unfiltered { expression: whole(node), matching, limit });
     };
-    let Kind::Binary(binary) = &node.kind else { return side(node, None, false) };
+    let Kind::Binary(binary) = &node.kind else { return side(node, None, None) };
+    let (left, right) = (&binary.left, &binary.right);
+    let above = Some((binary.op, right));
     match binary.op {
         BinaryOp::And | BinaryOp::Unless => collect(&binary.left, sides),
         BinaryOp::Or => {
@@ -59,15 +62,15 @@ fn collect(node: &Node, sides: &mut Vec<Unfiltered>) {
             collect(&binary.right, sides);
         }
         op if op.is_comparison() && !binary.returns_bool => {
-            match (binary.left.value_type(), binary.right.value_type(), binary.matching.cardinality) {
-                (Type::Scalar, ..) => side(&binary.right, None, true),
-                (_, Type::Scalar, _) => side(&binary.left, None, true),
-                (.., Cardinality::OneToOne) => side(&binary.left, Some(binary.matching.clone()), true),
-                (.., Cardinality::ManyToOne) if binary.matching.include.is_empty() => side(&binary.left, None, true),
+            match (left.value_type(), right.value_type(), binary.matching.cardinality) {
+                (Type::Scalar, ..) => side(right, None, Some((binary.op.mirrored(), left))),
+                (_, Type::Scalar, _) => side(left, None, above),
+                (.., Cardinality::OneToOne) => side(left, Some(binary.matching.clone()), above),
+                (.., Cardinality::ManyToOne) if binary.matching.include.is_empty() => side(left, None, above),
                 _ => {}
             }
         }
-        _ => side(node, None, false),
+        _ => side(node, None, None),
     }
 }
 
@@ -98,6 +101,24 @@ mod tests {
             let found: Vec<String> =
                 parse(text).unwrap().unfiltered().iter().map(|side| side.expression.to_string()).collect();
             assert_eq!(found, sides, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_side_knows_what_it_is_compared_with() {
+        for (text, limits) in [
+            ("depth > 100", vec!["> 100"]),
+            ("2 < depth", vec!["> 2"]),
+            ("2 == depth", vec!["== 2"]),
+            ("a > 1 and b < 2", vec!["> 1"]),
+            ("a > 0.5 * sum(b) or c", vec!["> 0.5 * sum(b)", ""]),
+            ("depth and b == 0", vec![""]),
+            ("a > bool 1", vec![""]),
+        ] {
+            let sides = parse(text).unwrap().unfiltered();
+            let found = sides.iter().map(|side| side.limit.as_ref());
+            let found = found.map(|limit| limit.map_or_else(String::new, |(op, e)| format!("{} {e}", op.text())));
+            assert_eq!(found.collect::<Vec<_>>(), limits, "{text}");
         }
     }
 

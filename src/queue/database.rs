@@ -102,6 +102,17 @@ impl Database {
         result
     }
 
+    /// Sends one statement with parameters in the collectors' lane: they wait for their turn without harm, probes
+    /// would measure the wait.
+    pub(super) async fn ask_one(
+        &self,
+        before: String,
+        statement: (String, &[Option<String>]),
+        limit: Duration,
+    ) -> Result<Vec<sqlx::postgres::PgRow>, DatabaseError> {
+        self.0.collecting.ask_one(&self.0.read, before, statement, limit).await
+    }
+
     /// What the tables look like to the role that asks.
     pub(super) async fn layout(&self, on: Use) -> Result<Arc<Layout>, DatabaseError> {
         let cleaning = on == Use::Cleanup;

@@ -7,7 +7,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration as StdDuration;
 
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -47,6 +47,13 @@ impl Endpoint {
             options.extra_float_digits(None).statement_cache_capacity(0).disable_statement_logging()
         });
         Self { role, options, secrets: secrets_of(url) }
+    }
+
+    async fn connect(&self) -> sqlx::Result<PgConnection> {
+        match &self.options {
+            Some(options) => options.connect().await,
+            None => Err(sqlx::Error::Protocol("the URL is not a Postgres URL".to_owned())),
+        }
     }
 }
 
@@ -93,15 +100,52 @@ impl Lane {
                 }
             }
         }
-        let Some(options) = &endpoint.options else {
-            return Err(sqlx::Error::Protocol("the URL is not a Postgres URL".to_owned()));
-        };
-        let mut conn = options.connect().await?;
+        let mut conn = endpoint.connect().await?;
         let result = ask(&mut conn, &sql).await;
         if !matches!(&result, Err(error) if breaks_connection(error)) {
             self.keep(endpoint.role, conn);
         }
         result
+    }
+
+    /// Sends one statement with parameters, after `before` has begun its transaction, which is rolled back: at most
+    /// `limit` for everything, the turn included.
+    pub(super) async fn ask_one(
+        &self,
+        endpoint: &Endpoint,
+        before: String,
+        (sql, parameters): (String, &[Option<String>]),
+        limit: Duration,
+    ) -> Result<Vec<PgRow>, DatabaseError> {
+        let asked = async {
+            let Ok(_turn) = self.turn.acquire().await else { return Ok(Vec::new()) };
+            let mut conn = match self.idle_connection(endpoint.role) {
+                Some(conn) => conn,
+                None => endpoint.connect().await?,
+            };
+            let begun = sqlx::raw_sql(AssertSqlSafe(before.clone())).execute(&mut conn).await;
+            if let Err(error) = begun {
+                if !breaks_connection(&error) {
+                    return Err(error);
+                }
+                conn = endpoint.connect().await?;
+                sqlx::raw_sql(AssertSqlSafe(before)).execute(&mut conn).await?;
+            }
+            // Not under a name: behind a pooler that would meet another session's.
+            let query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+            let query = parameters.iter().fold(query, |query, parameter| query.bind(parameter.clone()));
+            let result = query.fetch_all(&mut conn).await;
+            if sqlx::raw_sql("rollback").execute(&mut conn).await.is_ok() {
+                self.keep(endpoint.role, conn);
+            }
+            result
+        };
+        // Past the deadline the connection goes away together with the exchange that owns it.
+        match timeout(limit.std(), asked).await {
+            Ok(Ok(rows)) => Ok(rows),
+            Ok(Err(error)) => Err(translate(&error, limit, &endpoint.secrets)),
+            Err(_) => Err(DatabaseError::Timeout(limit)),
+        }
     }
 
     /// The kept connection, if it has this role; one of another role is closed, so that there never are two.

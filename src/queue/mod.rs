@@ -8,6 +8,7 @@
 mod batch;
 mod collectors;
 mod database;
+mod diagnose;
 mod error;
 mod lane;
 mod layout;
@@ -16,12 +17,15 @@ mod names;
 mod reader;
 mod row;
 mod settings;
+mod statement;
 mod synthetic;
 
 pub use database::Database;
+pub use diagnose::{CellRow, MOST_ROWS};
 pub use error::DatabaseError;
 pub use metrics::DEFINITIONS;
 pub use reader::{Reader, tasks};
 pub use row::QueueRow;
 pub use settings::{Settings, Tables};
+pub use statement::{parameters, refusal};
 pub use synthetic::Sweep;

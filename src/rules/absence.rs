@@ -50,7 +50,7 @@ fn possible(rule: &AlertingRule, expression: &Expr, round: &Round<'_>) -> (Optio
     let mut possible = Vec::new();
     for side in &sides {
         let results = values::results(side, round);
-        if !side.compares || results.is_none() {
+        if side.limit.is_none() || results.is_none() {
             valued = None;
         }
         for (labels, value) in results.unwrap_or_default() {

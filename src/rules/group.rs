@@ -134,6 +134,12 @@ impl Group {
         &self.name
     }
 
+    /// When it was last evaluated.
+    #[must_use]
+    pub fn last_evaluation(&self) -> Option<Timestamp> {
+        self.last_evaluation
+    }
+
     /// Time between evaluations.
     #[must_use]
     pub fn interval(&self) -> Duration {
@@ -183,7 +189,7 @@ impl Group {
         let mut definition = Sha256::new();
         for rule in &mut self.rules {
             rule.join_ledger();
-            if rule.reads_samples() {
+            if rule.is_counted() {
                 definition.update(rule.expression.text.as_bytes());
             }
         }

@@ -148,6 +148,12 @@ impl RuleSet {
         rules.map(|rule| window::reach(&rule.expression.parsed, lookback.std())).max().unwrap_or(lookback.std())
     }
 
+    /// Whether every group has been evaluated, and given back, since the start.
+    #[must_use]
+    pub fn is_evaluated(&self) -> bool {
+        self.groups.iter().all(|group| group.last_evaluation.is_some())
+    }
+
     /// Hands out every group that is due at `at`, to be evaluated and given back; until then it shows what it was and
     /// is not due.
     pub fn lend_due(&mut self, at: Timestamp) -> Vec<Group> {
@@ -229,15 +235,22 @@ impl RuleSet {
                     if labels.get(no_data::LABEL).is_some() {
                         alerting.known.insert(labels.without(|name| name == no_data::LABEL), active.fed_by.clone());
                     }
+                    // So that the series of an alert that is not seen again end, as they would have.
+                    rule.written.extend(active.series(&labels).into_iter().flatten().map(|(labels, _)| labels));
                     alerting.active.insert(labels, active);
                 }
             }
         }
         self.retired.forget(restored.unusable);
+        let mut ended = Vec::new();
         for (identity, alerts) in restored.alerts {
             for (labels, active) in alerts {
+                ended.extend(active.series(&labels).into_iter().flatten().map(|(labels, _)| labels));
                 self.retired.take(&identity, labels, active, at);
             }
+        }
+        if let Some(first) = self.groups.first_mut() {
+            first.ended.extend(ended);
         }
     }
 

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration as StdDuration;
 
 use crate::model::{Duration, Labels, Timestamp};
+use crate::promql::Unfiltered;
 
 use super::alerting::{Active, Phase};
 use super::group::Group;
 use super::rule::{Kind, Rule};
+use super::set::RuleSet;
 
 /// A group.
 #[derive(Debug, Clone, PartialEq)]
@@ -140,6 +142,16 @@ pub struct AlertView {
     pub keep_firing_since: Option<Timestamp>,
     /// The value at the last evaluation that saw it.
     pub value: f64,
+}
+
+impl RuleSet {
+    /// What alerts of this name measure: every side of their rules' expressions, with what it is compared with.
+    #[must_use]
+    pub fn sides(&self, alert: &str) -> Vec<Unfiltered> {
+        let rules = self.groups().iter().flat_map(|group| &group.rules);
+        let rules = rules.filter(|rule| rule.alerting().is_some() && rule.name() == alert);
+        rules.flat_map(|rule| rule.expression.parsed.unfiltered()).collect()
+    }
 }
 
 pub(super) fn group(group: &Group) -> GroupView {

@@ -2,7 +2,7 @@
 
 use sqlx::SqliteConnection;
 
-use super::{Applied, Job, Store, StoreError};
+use super::{Applied, HistoryEntry, Job, Store, StoreError, alert_history};
 
 /// One row of a keyed table of JSON documents: rule alert states, the dispatcher's alerts, silences.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,14 +37,25 @@ impl Table {
 impl Store {
     /// Sets and removes documents of a table in one transaction; a key in both is removed.
     pub async fn put(&self, table: Table, set: Vec<Document>, remove: Vec<String>) -> Result<(), StoreError> {
+        self.put_and_record(table, set, remove, Vec::new()).await
+    }
+
+    /// The same, with what happened, in one transaction.
+    pub async fn put_and_record(
+        &self,
+        table: Table,
+        set: Vec<Document>,
+        remove: Vec<String>,
+        history: Vec<HistoryEntry>,
+    ) -> Result<(), StoreError> {
         if set.is_empty() && remove.is_empty() {
-            return Ok(());
+            return self.record_history(history).await;
         }
         let json = |error: serde_json::Error| StoreError(error.to_string());
         let rows: Vec<(String, String)> = set.into_iter().map(|document| (document.key, document.body)).collect();
         let set = serde_json::to_string(&rows).map_err(json)?;
         let remove = serde_json::to_string(&remove).map_err(json)?;
-        self.write(Put { table, set, remove }).await
+        self.write(Put { table, set, remove, history }).await
     }
 
     /// All documents of a table, by key.
@@ -61,6 +72,7 @@ struct Put {
     table: Table,
     set: String,
     remove: String,
+    history: Vec<HistoryEntry>,
 }
 
 impl Job for Put {
@@ -77,9 +89,9 @@ impl Job for Put {
             sqlx::query("delete from documents where kind = ?1 and key in (select value from json_each(?2))")
                 .bind(self.table.kind())
                 .bind(&self.remove)
-                .execute(conn)
+                .execute(&mut *conn)
                 .await?;
-            Ok(())
+            alert_history::record(conn, &self.history).await
         })
     }
 }

@@ -46,6 +46,10 @@ impl Metrics {
         self.up.with_label_values::<&str>(&[]).set(f64::from(u8::from(up)));
     }
 
+    pub(super) fn is_up(&self) -> bool {
+        self.up.with_label_values::<&str>(&[]).get() > 0.5
+    }
+
     pub(super) fn failed(&self) {
         self.failures.with_label_values::<&str>(&[]).inc();
     }

@@ -68,6 +68,25 @@ pub(super) const ALL: &[&str] = &[
         sequence integer primary key,
         data     blob not null
     );",
+    // 3: history of alerts. Numbers grow with time; `subjects` stands beside its index so that a row takes its own away.
+    "create table alert_history (
+        sequence integer primary key,
+        at       integer not null,
+        event    text not null,
+        receiver text,
+        subjects text not null,
+        body     text not null
+    );
+    create index alert_history_receiver on alert_history (receiver, sequence) where receiver is not null;
+    create table alert_history_subjects (
+        subject  text not null,
+        sequence integer not null,
+        primary key (subject, sequence)
+    ) without rowid;
+    create trigger alert_history_removed after delete on alert_history begin
+        delete from alert_history_subjects
+        where subject in (select value from json_each(old.subjects)) and sequence = old.sequence;
+    end;",
 ];
 
 /// The version that this program writes.

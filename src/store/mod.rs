@@ -5,6 +5,7 @@
 //! `memsentry_store_up`, and brings what it holds back to the file once that works again. A new table is one
 //! file here, one entry in `migrations::ALL`, and a row in `mirror::TABLES` if it must survive that detour.
 
+mod alert_history;
 mod deliveries;
 mod documents;
 mod file;
@@ -32,6 +33,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::metrics::Registry;
 use crate::model::task::Task;
 
+pub use alert_history::{HistoryEntry, HistoryFilter, HistoryRow, MOST_READ};
 pub use deliveries::DeliveryRow;
 pub use documents::{Document, Table};
 pub use metrics::DEFINITIONS;
@@ -102,6 +104,12 @@ impl Store {
             }
         });
         (store, task)
+    }
+
+    /// Whether what is written reaches the disk, or memory where no file is configured.
+    #[must_use]
+    pub fn is_on_disk(&self) -> bool {
+        self.0.metrics.is_up()
     }
 
     /// Ends the writer after everything queued so far and closes the file, so that one tidy file is left.

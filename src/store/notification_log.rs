@@ -15,8 +15,8 @@ pub struct NotificationLogRow {
     pub key: String,
     /// Hashes of the label sets told as firing.
     pub firing: Vec<u64>,
-    /// Hashes of the label sets told as resolved.
-    pub resolved: Vec<u64>,
+    /// Hashes of the label sets told as firing whose end, or next firing, has still to be told.
+    pub owed: Vec<u64>,
     /// When.
     pub sent_at: Timestamp,
     /// When the entry may be forgotten.
@@ -32,7 +32,8 @@ impl FromRow<'_, SqliteRow> for NotificationLogRow {
         Ok(Self {
             key: row.try_get("key")?,
             firing: hashes("firing")?,
-            resolved: hashes("resolved")?,
+            // The column was named when it held what was told as resolved, which nobody needs to know again.
+            owed: hashes("resolved")?,
             sent_at: Timestamp::from_millis(row.try_get("sent_at")?),
             expires_at: Timestamp::from_millis(row.try_get("expires_at")?),
         })
@@ -61,7 +62,7 @@ pub(super) async fn set(conn: &mut SqliteConnection, row: &NotificationLogRow) -
     )
     .bind(&row.key)
     .bind(json(&row.firing)?)
-    .bind(json(&row.resolved)?)
+    .bind(json(&row.owed)?)
     .bind(row.sent_at.millis())
     .bind(row.expires_at.millis())
     .execute(conn)

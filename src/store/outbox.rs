@@ -10,7 +10,7 @@ use sqlx::{FromRow, Row};
 use crate::model::Timestamp;
 
 use super::notification_log::{self, NotificationLogRow};
-use super::{Applied, Job, Store, StoreError, deliveries};
+use super::{Applied, HistoryEntry, Job, Store, StoreError, alert_history, deliveries};
 
 /// One delivery that waits for its receiver's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,8 +70,15 @@ impl Store {
     }
 
     /// Records a failed attempt and when the next is due. `error` must be redacted.
-    pub async fn postpone(&self, id: &str, attempts: u32, next: Timestamp, error: &str) -> Result<(), StoreError> {
-        self.write(Postpone { id: id.to_owned(), attempts, next, error: error.to_owned() }).await
+    pub async fn postpone(
+        &self,
+        id: &str,
+        attempts: u32,
+        next: Timestamp,
+        error: &str,
+        history: Vec<HistoryEntry>,
+    ) -> Result<(), StoreError> {
+        self.write(Postpone { id: id.to_owned(), attempts, next, error: error.to_owned(), history }).await
     }
 
     /// Puts deliveries in the place of those that they tell, all in one transaction.
@@ -80,8 +87,14 @@ impl Store {
     }
 
     /// Removes a delivery in the transaction that records its result (`delivered`, or why it was given up).
-    pub async fn finish(&self, id: &str, at: Timestamp, result: &str) -> Result<(), StoreError> {
-        self.write(Finish { id: id.to_owned(), at, result: result.to_owned() }).await
+    pub async fn finish(
+        &self,
+        id: &str,
+        at: Timestamp,
+        result: &str,
+        history: Vec<HistoryEntry>,
+    ) -> Result<(), StoreError> {
+        self.write(Finish { id: id.to_owned(), at, result: result.to_owned(), history }).await
     }
 }
 
@@ -158,6 +171,7 @@ struct Postpone {
     attempts: u32,
     next: Timestamp,
     error: String,
+    history: Vec<HistoryEntry>,
 }
 
 impl Job for Postpone {
@@ -168,9 +182,9 @@ impl Job for Postpone {
                 .bind(self.next.millis())
                 .bind(&self.error)
                 .bind(&self.id)
-                .execute(conn)
+                .execute(&mut *conn)
                 .await?;
-            Ok(())
+            alert_history::record(conn, &self.history).await
         })
     }
 }
@@ -179,14 +193,15 @@ struct Finish {
     id: String,
     at: Timestamp,
     result: String,
+    history: Vec<HistoryEntry>,
 }
 
 impl Job for Finish {
     fn apply<'c>(&'c self, conn: &'c mut SqliteConnection) -> Applied<'c> {
         Box::pin(async move {
             deliveries::record(conn, &self.id, self.at, &self.result).await?;
-            sqlx::query("delete from outbox where id = ?").bind(&self.id).execute(conn).await?;
-            Ok(())
+            sqlx::query("delete from outbox where id = ?").bind(&self.id).execute(&mut *conn).await?;
+            alert_history::record(conn, &self.history).await
         })
     }
 }

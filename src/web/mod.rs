@@ -1,15 +1,19 @@
-//! What people and tools see of the daemon: pages, health, `/metrics`, and the HTTP API of Prometheus.
+//! What people and tools see of the daemon: pages, health, `/metrics`, and the HTTP APIs of Prometheus and Alertmanager.
 //!
-//! Reads only; the one thing it can cause is a reload. [`routes`] holds the table of everything that it answers.
+//! Reads, and hands on what may change something: a reload, silences, alerts of others. [`routes`] holds the table of everything that it answers.
 //! What only the app knows (rules, configuration) comes through [`View`], which the app
 //! implements. `server` accepts: bounded connections, no client holds one for long without making progress.
 
 mod api;
+mod api_v2;
 mod health;
 pub mod metrics;
 mod numbers;
+mod ours;
 mod pages;
 pub mod routes;
+mod same_site;
+
 mod server;
 mod settings;
 mod stall;
@@ -18,7 +22,8 @@ mod view;
 use std::sync::Arc;
 
 use crate::metrics::Registry;
-use crate::model::Clock;
+use crate::model::{Clock, Timestamp};
+use crate::notify::Notify;
 use crate::probes::History;
 use crate::promql::Limits;
 use crate::tsdb::Tsdb;
@@ -41,6 +46,10 @@ pub struct Sources {
     pub limits: Limits,
     /// The last runs of every probe.
     pub history: History,
+    /// Alerts as they are told, and silences.
+    pub notify: Notify,
+    /// When the daemon started.
+    pub started_at: Timestamp,
     /// Everything else.
     pub view: Arc<dyn View>,
 }

@@ -1,11 +1,13 @@
 //! The server from outside, over loopback: what it answers, and what it does not put up with.
 
+mod alertmanager;
 mod api;
 mod promtool;
 mod sample;
 mod sample_rules;
 mod sample_runs;
 mod served;
+mod silence_pages;
 
 use std::time::Duration as StdDuration;
 
@@ -28,13 +30,14 @@ async fn every_route_in_the_table_answers() {
             .replace("{name}", "target")
             .replace("{alert}", "WorkerStalled");
         let answer = match route.path {
-            "/-/reload" => served.send("POST", &path, &[], "").await,
+            "/-/reload" | "/silences/{id}/end" => served.send("POST", &path, &[], "").await,
             _ => served.get(&path).await,
         };
         // What needs parameters says so, and one leads to another; that shows that they were reached.
         let expected = match route.path {
             "/api/v1/query" | "/api/v1/query_range" | "/api/v1/series" => 400,
             "/graph" => 302,
+            "/api/v2/silence/{id}" | "/silences/{id}/end" => 404,
             _ => 200,
         };
         assert_eq!(answer.code, expected, "{path}: {}", answer.body);
@@ -60,7 +63,15 @@ async fn every_answer_forbids_scripts_sniffing_and_keeping() {
 #[tokio::test]
 async fn pages_need_neither_script_nor_inline_style() {
     let served = Served::start(Sample::default()).await;
-    for path in ["/", "/alerts", "/probes/production/roundtrip", "/runbooks", "/nowhere"] {
+    for path in [
+        "/",
+        "/alerts",
+        "/probes/production/roundtrip",
+        "/runbooks",
+        "/nowhere",
+        "/silences",
+        "/silences/new?filter=a%3Db",
+    ] {
         let page = served.get(path).await.body;
         assert!(page.starts_with("<!DOCTYPE html>"), "{path}");
         for forbidden in ["<script", "<style", "style=", "onclick", "javascript:"] {

@@ -99,7 +99,11 @@ fn blocks(language: &str) -> Vec<(String, String)> {
                     block = None;
                 }
                 Some(text) => *text = format!("{text}{line}\n"),
-                None if line.trim() == format!("```{language}") => block = Some(String::new()),
+                None if line.trim() == format!("```{language}")
+                    || line.trim().starts_with(&format!("```{language} diagnostic")) =>
+                {
+                    block = Some(String::new());
+                }
                 None => {}
             }
         }

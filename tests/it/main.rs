@@ -15,10 +15,16 @@ mod crash;
 mod delivery;
 /// Service and database may come up after the daemon.
 mod down_then_up;
+/// A drill tells whether a receiver's messages arrive.
+mod drill;
+/// Whoever takes care stops the escalation; nobody does, and somebody further is told.
+mod escalation;
 /// Expressions in dashboards and runbooks are about what exists.
 mod expressions;
 /// What breaks in the service arrives as mail and webhook with the runbook in it, and so does its end.
 mod from_probe_to_page;
+/// The dead man's switch beats while the whole loop goes round.
+mod heartbeat;
 /// Samples survive `kill -9`.
 mod history;
 /// Prometheus, promtool and Alertmanager work with memsentry.

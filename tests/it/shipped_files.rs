@@ -89,7 +89,11 @@ fn every_alert_has_a_unit_test_that_sees_it_fire_and_sees_it_not_fire() {
 
 #[test]
 fn promtool_accepts_the_shipped_rules() {
-    let Some((fine, text)) = promtool(&["check", "rules"], &["alerts.yaml", "slo-rules.yaml"].map(|file| root().join(file))) else { return };
+    let Some((fine, text)) =
+        promtool(&["check", "rules"], &["alerts.yaml", "slo-rules.yaml"].map(|file| root().join(file)))
+    else {
+        return;
+    };
     assert!(fine && !text.contains("duplicate"), "{text}");
 }
 

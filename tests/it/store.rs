@@ -74,7 +74,7 @@ fn log(key: &str) -> NotificationLogRow {
     NotificationLogRow {
         key: key.to_owned(),
         firing: vec![u64::MAX, 7],
-        resolved: vec![],
+        owed: vec![],
         sent_at: Timestamp::from_millis(1_000),
         expires_at: Timestamp::from_millis(5_000),
     }
@@ -109,8 +109,8 @@ async fn what_was_written_is_there_after_the_process_vanished() {
     open.store.put(Table::RuleAlerts, vec![document("x"), document("y")], vec![]).await.expect("put");
     open.store.put(Table::RuleAlerts, vec![], vec!["x".into()]).await.expect("put");
     open.store.put(Table::NotifyAlerts, vec![document("x")], vec![]).await.expect("put");
-    open.store.postpone("2", 3, Timestamp::from_millis(9_000), "503").await.expect("postpone");
-    open.store.finish("1", Timestamp::from_millis(2_000), "delivered").await.expect("finish");
+    open.store.postpone("2", 3, Timestamp::from_millis(9_000), "503", vec![]).await.expect("postpone");
+    open.store.finish("1", Timestamp::from_millis(2_000), "delivered", vec![]).await.expect("finish");
     open.vanish().await;
 
     let open = Open::at(Some(&file(&dir))).await;
@@ -267,7 +267,7 @@ async fn a_file_that_somebody_locks_means_memory_and_then_holds_everything() {
     let mut other = raw(&file(&dir)).await;
     sqlx::raw_sql("begin immediate").execute(&mut other).await.expect("lock");
 
-    open.store.finish("1", Timestamp::from_millis(2_000), "delivered").await.expect("in memory");
+    open.store.finish("1", Timestamp::from_millis(2_000), "delivered", vec![]).await.expect("in memory");
     open.store.commit_notification(vec![log("during")], vec![delivery("2")]).await.expect("in memory");
     assert!(!open.is_up());
     assert_eq!(open.store.outbox().await.expect("outbox"), [delivery("2")]);

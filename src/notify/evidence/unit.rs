@@ -19,6 +19,8 @@ pub enum Unit {
     PerSecond,
     /// Rows of the queue.
     Rows,
+    /// Whether something works: 1, or 0.
+    Up,
 }
 
 impl Unit {
@@ -35,6 +37,9 @@ impl Unit {
             Self::Ratio => format!("{} %", number(value * 100.0)),
             Self::PerSecond if value != 0.0 && value.abs() < 0.1 => format!("{}/min", number(value * 60.0)),
             Self::PerSecond => format!("{}/s", number(value)),
+            Self::Up if value == 0.0 => "down".to_owned(),
+            Self::Up if value == 1.0 => "up".to_owned(),
+            Self::Up => number(value),
             Self::Rows => format!("{} {}", number(value), if value == 1.0 { "row" } else { "rows" }),
         }
     }
@@ -131,6 +136,9 @@ mod tests {
             (Unit::PerSecond, 0.05, "3/min"),
             (Unit::Rows, 142.0, "142 rows"),
             (Unit::Rows, 1.0, "1 row"),
+            (Unit::Up, 0.0, "down"),
+            (Unit::Up, 1.0, "up"),
+            (Unit::Up, 0.25, "0.25"),
             (Unit::Rows, f64::INFINITY, "infinite"),
         ] {
             assert_eq!(unit.show(value), text, "{unit:?} {value}");

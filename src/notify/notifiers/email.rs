@@ -206,4 +206,6 @@ impl Email {
 }
 
 #[cfg(test)]
+mod looks;
+#[cfg(test)]
 mod tests;

@@ -6,22 +6,30 @@ use crate::model::labels::ALERT_NAME;
 use crate::model::{AlertStatus, Labels, Timestamp};
 use crate::runbooks::{Runbook, Runbooks};
 
+use super::super::evidence::{Evidence, Measured, Unit};
+use super::super::links;
 use super::super::message::{Collapsed, Notification, Told};
 use super::super::reason::Reason;
 
 /// Most alerts that are written out; the rest are counted.
 pub(super) const MOST_SHOWN: usize = 10;
 
-/// A notification with its runbook.
+/// A notification with its runbook and what stands behind it.
 pub(super) struct Story<'a> {
     pub notification: &'a Notification,
     pub runbook: Option<&'a Runbook>,
+    pub evidence: Option<&'a Evidence>,
 }
 
 impl<'a> Story<'a> {
     pub fn new(notification: &'a Notification, runbooks: &'a Runbooks) -> Self {
         let runbook = notification.runbook.as_ref().and_then(|name| runbooks.get(name));
-        Self { notification, runbook }
+        Self { notification, runbook, evidence: None }
+    }
+
+    /// With what stands behind it.
+    pub fn with(self, evidence: &'a Evidence) -> Self {
+        Self { evidence: Some(evidence), ..self }
     }
 
     /// Whether any alert fires.
@@ -29,18 +37,28 @@ impl<'a> Story<'a> {
         self.notification.status() == AlertStatus::Firing
     }
 
-    /// `[FIRING:2] QueueDepthHigh (main)`.
+    /// How urgent, where, what: `[CRITICAL] main: QueueDepthHigh`, with the number of alerts behind it if there are
+    /// several.
     pub fn subject(&self) -> String {
-        let status = if self.fires() {
-            let hidden =
-                if self.notification.resolved().next().is_none() { self.notification.truncated_alerts } else { 0 };
-            format!("FIRING:{}", self.notification.firing().count() + hidden)
-        } else {
-            "RESOLVED".to_owned()
+        let urgency = match self.severity() {
+            _ if !self.fires() => "RESOLVED".to_owned(),
+            Some(severity) => severity.to_uppercase(),
+            None => "FIRING".to_owned(),
         };
-        let place = self.place().map_or_else(String::new, |place| format!(" ({place})"));
-        let subject = format!("[{status}] {}{place}", self.title());
+        let place = self.place().map_or_else(String::new, |place| format!("{place}: "));
+        let several = Some(self.count()).filter(|count| *count > 1).map(|count| format!(" ({count})"));
+        let subject = format!("[{urgency}] {place}{}{}", self.title(), several.unwrap_or_default());
         subject.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
+    }
+
+    /// How many alerts it is about: those that fire, or all if none does.
+    pub fn count(&self) -> usize {
+        let hidden = self.notification.truncated_alerts;
+        match self.fires() {
+            true if self.notification.resolved().next().is_none() => self.notification.firing().count() + hidden,
+            true => self.notification.firing().count(),
+            false => self.notification.alerts.len() + hidden,
+        }
     }
 
     /// The alerts' name, or what they have in common.
@@ -104,6 +122,76 @@ impl<'a> Story<'a> {
             Reason::AllResolved => "All over.".to_owned(),
             Reason::Repeat => "Still firing, told again.".to_owned(),
         }
+    }
+
+    /// What is known about an alert's value.
+    pub fn measured(&self, alert: &Told) -> Option<&'a Measured> {
+        self.evidence?.of(alert)?.measured.as_ref()
+    }
+
+    /// An alert's value in the unit that it has.
+    pub fn show(&self, alert: &Told, value: f64) -> String {
+        self.measured(alert).map_or_else(Unit::default, |measured| measured.unit).show(value)
+    }
+
+    /// The value that counts now: the one with which the alert ended, or else the one with which it fires.
+    pub fn value(&self, alert: &Told) -> Option<String> {
+        let over = alert.status == AlertStatus::Resolved;
+        let ended = || alert.resolved_value.or_else(|| self.measured(alert)?.latest);
+        let value = if over { ended() } else { alert.value };
+        value.map(|value| self.show(alert, value))
+    }
+
+    /// The values in one line: `142 rows, fires at over 100 rows`.
+    pub fn values(&self, alert: &Told) -> Option<String> {
+        let limit = self.measured(alert).and_then(Measured::limit).map(|limit| format!("fires at {limit}"));
+        let over = alert.status == AlertStatus::Resolved;
+        let before = alert.value.filter(|_| over).map(|value| format!("{} while it fired", self.show(alert, value)));
+        let parts: Vec<String> = [self.value(alert), before, limit].into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+
+    /// The smallest and the largest value of several alerts that fire and measure the same, and their threshold.
+    pub fn spread(&self) -> Option<(String, String, Option<String>)> {
+        let values: Vec<(&Told, f64)> =
+            self.notification.firing().filter_map(|alert| Some((alert, alert.value?))).collect();
+        let (first, _) = values.first().filter(|_| values.len() > 1)?;
+        let measured = self.measured(first)?;
+        let same = |other: &Measured| other.expression == measured.expression && other.threshold == measured.threshold;
+        let shown = self.notification.alerts.iter().filter_map(|alert| self.evidence?.of(alert));
+        if !shown.filter_map(|evidence| evidence.measured.as_ref()).all(same) {
+            return None;
+        }
+        let (low, high) =
+            values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), (_, v)| (l.min(*v), h.max(*v)));
+        Some((measured.unit.show(low), measured.unit.show(high), measured.limit()))
+    }
+
+    /// The label set by which a silence or an acknowledgement is offered: that of the only alert, or what all share.
+    pub fn subject_labels(&self) -> &'a Labels {
+        match self.notification.alerts.as_slice() {
+            [only] => &only.labels,
+            _ => &self.notification.common_labels,
+        }
+    }
+
+    /// What a person can do about it, as words on a button and where it leads.
+    pub fn actions(&self) -> Vec<(&'static str, String)> {
+        let home = self.notification.external_url.as_str();
+        let mut actions = Vec::new();
+        if self.fires() {
+            if let [only] = self.notification.alerts.as_slice() {
+                actions.push(("Acknowledge", links::acknowledge(home, &only.fingerprint)));
+            }
+        }
+        actions.extend(self.runbook_url().map(|url| ("Runbook", url.to_owned())));
+        if self.fires() {
+            actions.push(("Silence", links::silence(home, self.subject_labels())));
+        }
+        let rule = self.notification.alerts.first().map(|alert| alert.generator_url.clone());
+        actions.extend(rule.map(|url| ("Alert", url)));
+        actions.retain(|(_, url)| is_link(url));
+        actions
     }
 
     /// Since when the oldest alert fires, or fired.
@@ -191,38 +279,12 @@ pub(super) fn length(duration: StdDuration) -> String {
     }
 }
 
-/// A value with four significant digits: `142`, `0.2534`, `1.2e9`.
-pub(super) fn value(value: f64) -> String {
-    if value == 0.0 {
-        return "0".to_owned();
-    }
-    let magnitude = value.abs().log10().floor();
-    if !(-4.0..9.0).contains(&magnitude) {
-        return format!("{value:.3e}");
-    }
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // between 0 and 7
-    let decimals = (3.0 - magnitude).max(0.0) as usize;
-    let text = format!("{value:.decimals$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn values_and_lengths_are_short() {
-        for (number, text) in [
-            (0.0, "0"),
-            (142.0, "142"),
-            (0.253_412, "0.2534"),
-            (12.5, "12.5"),
-            (123_456.7, "123457"),
-            (1.2e12, "1.200e12"),
-            (-3.0, "-3"),
-        ] {
-            assert_eq!(value(number), text);
-        }
+    fn lengths_are_short() {
         for (seconds, text) in [
             (0, "under a second"),
             (59, "59 s"),

@@ -89,7 +89,7 @@ impl Notifier for Webhook {
 
 impl Webhook {
     async fn post(&self, attempt: &Attempt<'_>) -> Result<(), Failure> {
-        let body = Body::new(attempt.notification, attempt.runbooks, self.max_alerts);
+        let body = Body::new(attempt.notification, attempt.runbooks, self.max_alerts).with(attempt.evidence);
         let body = serde_json::to_vec(&body)
             .map_err(|error| Failure::never(FailureReason::Other, format!("the message cannot be written: {error}")))?;
         let mut request = self
@@ -156,7 +156,7 @@ async fn excerpt(mut response: Response) -> String {
 }
 
 /// An error with its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

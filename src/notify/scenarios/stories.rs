@@ -215,15 +215,15 @@ fn a_restart_before_the_first_message_does_not_lose_it() {
 }
 
 #[test]
-fn nothing_is_told_after_a_restart_before_the_rules_were_heard() {
+fn nothing_is_told_after_a_restart_before_every_group_of_rules_was_heard() {
     check(
         "
-        0s      fire     a
-        10s     rules    off
-        12s     restart
-        2m      rules    on
-        2m      send     first_notification a
-        3m      end
+        0s         fire     a
+        10s        rules    off
+        12s        restart
+        2m         rules    on
+        2m7s500ms  send     first_notification a
+        3m         end
         ",
     );
 }
@@ -277,11 +277,11 @@ fn a_route_that_moves_tells_the_new_receiver_of_what_fires_and_the_old_one_only_
         0s      fire     a
         30s     send     first_notification a
         2m      reload   {route: {receiver: b, repeat_interval: 10m}, receivers: [{name: a, webhook_configs: [{url: 'http://a'}]}, {name: b, email_configs: [{to: a@b.c, from: d@e.f, smarthost: 'mx:25'}]}]}
-        2m30s   send     email[0] first_notification a
-        12m30s  send     email[0] repeat a
+        2m30s   send     b:email[0] first_notification a
+        12m30s  send     b:email[0] repeat a
         13m     resolve  a
         13m30s  send     all_resolved a(over)
-        17m30s  send     email[0] all_resolved a(over)
+        17m30s  send     b:email[0] all_resolved a(over)
         30m     end
         ",
     );

@@ -102,6 +102,12 @@ impl Notify {
         self.0.dispatcher().group_views(self.0.clock.now(), receiver, wanted)
     }
 
+    /// The routes and the receivers' names as a configuration file of Alertmanager, without how receivers are reached.
+    #[must_use]
+    pub fn configuration(&self) -> String {
+        self.0.dispatcher().plan.configuration()
+    }
+
     /// The names of the receivers, in the order of the configuration.
     #[must_use]
     pub fn receivers(&self) -> Vec<String> {
@@ -123,7 +129,7 @@ impl Inner {
             let (from, to) = (silence.starts_at.rfc3339(), silence.ends_at.rfc3339());
             tracing::info!(id, matchers = silence.matcher_text(), from, to, by, comment, "{event}");
         }
-        self.dispatcher().silences.apply(planned);
+        self.dispatcher().change_silences(self.clock.now(), |silences| silences.apply(planned));
         self.wake.notify_one();
         Ok(())
     }

@@ -1,17 +1,25 @@
-//! Who is told: `route` and `receivers`, as an Alertmanager file writes them.
+//! Who is told: `route`, `receivers`, `inhibit_rules` and `time_intervals`, as an Alertmanager file writes them.
 //!
-//! Only the root route exists. Keys and defaults are Alertmanager's; a receiver without a notifier is
-//! allowed and tells nobody. A later tree hangs below [`Route`].
+//! One file per section. Keys, defaults and what is refused are Alertmanager's, but for the root's `group_by`, which
+//! is `[alertname]` here. A receiver without a notifier is allowed and tells nobody.
 
 use serde::Deserialize;
 
-use crate::model::{Duration, Problem};
+use crate::model::Problem;
 
 use super::notifiers::KINDS;
 
+pub mod inhibit;
+pub mod intervals;
+mod keeping;
 mod receiver;
+pub mod route;
 
+pub use inhibit::InhibitRule;
+pub use intervals::TimeInterval;
+pub use keeping::{Acknowledge, History};
 pub use receiver::Receiver;
+pub use route::Route;
 
 /// Everything about telling people.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -23,44 +31,21 @@ pub struct Settings {
     /// The named destinations.
     #[serde(default)]
     pub receivers: Vec<Receiver>,
-}
-
-/// Which receiver is told, about which alerts together, and how often.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Route {
-    /// The receiver's name, one of `receivers`.
-    pub receiver: String,
-    /// Labels whose values alerts must share to be told together; `['...']` tells each alert alone, an empty
-    /// list tells all together. `[alertname]` unless set.
-    #[serde(default = "default_group_by")]
-    pub group_by: Vec<String>,
-    /// How long a new group waits for more alerts before it is told; 30s unless set, 0s tells at once.
-    #[serde(default = "default_group_wait")]
-    pub group_wait: Duration,
-    /// Shortest time between two messages about a group that changed; 5m unless set, more than 0.
-    #[serde(default = "default_group_interval")]
-    pub group_interval: Duration,
-    /// How long until a group that goes on unchanged is told again; 4h unless set, more than 0. Kept to the
-    /// second, not rounded up to the next `group_interval`.
-    #[serde(default = "default_repeat_interval")]
-    pub repeat_interval: Duration,
-}
-
-fn default_group_by() -> Vec<String> {
-    vec!["alertname".to_owned()]
-}
-
-const fn default_group_wait() -> Duration {
-    Duration::from_secs(30)
-}
-
-const fn default_group_interval() -> Duration {
-    Duration::from_secs(5 * 60)
-}
-
-const fn default_repeat_interval() -> Duration {
-    Duration::from_secs(4 * 3600)
+    /// How long it is remembered what happened.
+    #[serde(default)]
+    pub history: History,
+    /// How acknowledgements end.
+    #[serde(default)]
+    pub acknowledge: Acknowledge,
+    /// Which alerts keep others from being told.
+    #[serde(default)]
+    pub inhibit_rules: Vec<InhibitRule>,
+    /// Named times, for routes to be silent or active in.
+    #[serde(default)]
+    pub time_intervals: Vec<TimeInterval>,
+    /// What `time_intervals` was called before Alertmanager 0.24.
+    #[serde(default)]
+    pub mute_time_intervals: Vec<TimeInterval>,
 }
 
 impl Settings {
@@ -68,8 +53,11 @@ impl Settings {
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
+        problems.extend(self.history.problems().into_iter().map(|problem| problem.below("history")));
+        problems.extend(self.acknowledge.problems().into_iter().map(|problem| problem.below("acknowledge")));
         if let Some(route) = &self.route {
-            problems.extend(route.problems(&self.receivers).into_iter().map(|problem| problem.below("route")));
+            let known = route::Known { receivers: &self.receivers, intervals: &self.interval_names() };
+            problems.extend(route.problems(&known).into_iter().map(|problem| problem.below("route")));
         }
         for (index, receiver) in self.receivers.iter().enumerate() {
             let at = format!("receivers[{index}]");
@@ -84,91 +72,43 @@ impl Settings {
                 problems.extend(kind.problems(receiver).into_iter().map(|problem| problem.below(&at)));
             }
         }
+        for (index, rule) in self.inhibit_rules.iter().enumerate() {
+            let at = format!("inhibit_rules[{index}]");
+            problems.extend(rule.compile().err().into_iter().flatten().map(|problem| problem.below(&at)));
+        }
+        problems.extend(self.interval_problems());
         problems
     }
-}
 
-impl Route {
-    fn problems(&self, receivers: &[Receiver]) -> Vec<Problem> {
+    /// All intervals, under whichever key they stand.
+    pub(super) fn intervals(&self) -> impl Iterator<Item = &TimeInterval> {
+        self.time_intervals.iter().chain(&self.mute_time_intervals)
+    }
+
+    fn interval_names(&self) -> Vec<&str> {
+        self.intervals().map(|interval| interval.name.as_str()).collect()
+    }
+
+    fn interval_problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let names = || receivers.iter().map(|receiver| receiver.name.as_str());
-        if !names().any(|name| name == self.receiver) {
-            let known = names().collect::<Vec<_>>().join(", ");
-            let known = if known.is_empty() { "none; add one under receivers".to_owned() } else { known };
-            let message = format!("unknown receiver {:?}", self.receiver);
-            let problem = Problem::at("receiver", message).note(format!("known receivers: {known}"));
-            problems.push(problem.suggest(&self.receiver, names()));
-        }
-        for (index, label) in self.group_by.iter().enumerate() {
-            let at = format!("group_by[{index}]");
-            if label == ALL_LABELS {
-                if self.group_by.len() > 1 {
-                    problems.push(Problem::at(at, "\"...\" means every label and stands alone"));
+        let mut seen: Vec<&str> = Vec::new();
+        let sections = [("time_intervals", &self.time_intervals), ("mute_time_intervals", &self.mute_time_intervals)];
+        for (section, intervals) in sections {
+            for (index, interval) in intervals.iter().enumerate() {
+                let at = format!("{section}[{index}]");
+                if interval.name.is_empty() {
+                    problems.push(Problem::at(format!("{at}.name"), "a time interval needs a name"));
+                } else if seen.contains(&interval.name.as_str()) {
+                    let message = format!("there is already a time interval named {:?}", interval.name);
+                    problems.push(Problem::at(format!("{at}.name"), message));
                 }
-            } else if !is_label_name(label) {
-                problems.push(Problem::at(at, format!("{label:?} is not a label name")));
-            } else if self.group_by[..index].contains(label) {
-                problems.push(Problem::at(at, format!("label {label:?} is named twice")));
-            }
-        }
-        for (name, value) in [("group_interval", self.group_interval), ("repeat_interval", self.repeat_interval)] {
-            if value.is_zero() {
-                problems.push(Problem::at(name, format!("{name} must be more than 0s")));
+                seen.push(&interval.name);
+                problems.extend(interval.compile().err().into_iter().flatten().map(|problem| problem.below(&at)));
             }
         }
         problems
     }
-}
-
-/// What stands in `group_by` for every label.
-pub(super) const ALL_LABELS: &str = "...";
-
-fn is_label_name(text: &str) -> bool {
-    let mut chars = text.chars();
-    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
-        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings(yaml: &str) -> Settings {
-        serde_yaml::from_str(yaml).expect("valid YAML")
-    }
-
-    #[test]
-    fn a_minimal_route_has_the_defaults_of_alertmanager_and_groups_by_name() {
-        let route = settings("route: {receiver: a}\nreceivers: [{name: a}]").route.expect("a route");
-        assert_eq!(route.group_by, ["alertname"]);
-        let (wait, interval, repeat) = (route.group_wait, route.group_interval, route.repeat_interval);
-        assert_eq!([wait, interval, repeat].map(|d| d.to_string()), ["30s", "5m", "4h"]);
-    }
-
-    #[test]
-    fn every_mistake_is_told_with_its_path() {
-        let problems = settings(
-            "route: {receiver: oncal, group_by: ['...', 'a b', x, x], group_interval: 0s}\n\
-             receivers: [{name: oncall}, {name: oncall}, {name: ''}]",
-        )
-        .problems();
-        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        assert_eq!(
-            told,
-            [
-                "route.receiver: unknown receiver \"oncal\"\n  known receivers: oncall, oncall, \nhint: did you mean \"oncall\"?",
-                "route.group_by[0]: \"...\" means every label and stands alone",
-                "route.group_by[1]: \"a b\" is not a label name",
-                "route.group_by[3]: label \"x\" is named twice",
-                "route.group_interval: group_interval must be more than 0s",
-                "receivers[1].name: there is already a receiver named \"oncall\"",
-                "receivers[2].name: a receiver needs a name",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_receiver_without_a_notifier_is_allowed() {
-        assert!(settings("route: {receiver: nobody}\nreceivers: [{name: nobody}]").problems().is_empty());
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Condition, Timestamp};
+use crate::model::{Condition, MatchOp, Matcher, Timestamp};
 
 use super::Silence;
 
@@ -86,7 +86,20 @@ impl Draft {
     }
 }
 
-fn compiled(condition: &Condition) -> Result<crate::model::Matcher, String> {
+/// Whether these matchers say nothing: whatever value the labels have, they match. Such a silence silences everything
+/// that has the labels, and is seldom meant.
+#[must_use]
+pub fn matches_every_value(matchers: &[Matcher]) -> bool {
+    // No pattern that means something takes all of these.
+    const ANY: [&str; 4] = ["x", "0", "Ab-1 ?", "\u{1}any value\u{2}"];
+    matchers.iter().all(|matcher| match matcher.op() {
+        MatchOp::Equal => false,
+        MatchOp::Regex => ANY.iter().all(|value| matcher.matches(value)),
+        MatchOp::NotEqual | MatchOp::NotRegex => matcher.value().is_empty(),
+    })
+}
+
+fn compiled(condition: &Condition) -> Result<Matcher, String> {
     if condition.name.is_empty() {
         return Err("it has no label name".to_owned());
     }

@@ -15,7 +15,7 @@ use std::time::Duration as StdDuration;
 use crate::model::{Labels, Timestamp};
 use crate::store::Document;
 
-pub use draft::Draft;
+pub use draft::{Draft, matches_every_value};
 pub use entry::{Silence, SilenceState};
 
 /// How long one that is over is kept, to be looked at and made again.

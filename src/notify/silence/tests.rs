@@ -119,6 +119,17 @@ fn every_mistake_of_a_draft_is_told_at_once() {
 }
 
 #[test]
+fn matchers_that_say_nothing_are_known() {
+    let says_nothing = |text: &str| matches_every_value(&crate::model::parse_matchers(text).expect(text));
+    for all in ["a=~\".+\"", "a=~\".*\"", "a!=\"\"", "a!~\"\", b=~\"(.|\\n)+\""] {
+        assert!(says_nothing(all), "{all}");
+    }
+    for some in ["a=b", "a!=b", "a!~\"b|c\"", "a=~\"x.*\"", "a=~\".+\", b=c", "a=~\"[0-9a-z]+\""] {
+        assert!(!says_nothing(some), "{some}");
+    }
+}
+
+#[test]
 fn a_new_silence_begins_no_earlier_than_it_was_asked_for() {
     let mut silences = Silences::default();
     set(&mut silences, &draft("a=b", 0, 200), "x", 100).expect("made");

@@ -83,6 +83,18 @@ impl BinaryOp {
         }
     }
 
+    /// The comparison as seen from its other side: `<` for `>`.
+    #[must_use]
+    pub fn mirrored(self) -> Self {
+        match self {
+            Self::Greater => Self::Less,
+            Self::Less => Self::Greater,
+            Self::GreaterEqual => Self::LessEqual,
+            Self::LessEqual => Self::GreaterEqual,
+            other => other,
+        }
+    }
+
     /// Whether it compares.
     #[must_use]
     pub fn is_comparison(self) -> bool {

@@ -68,7 +68,8 @@ fn restarts_and_reloads_change_nothing_that_is_told() {
                 *state = (value, step + random.random_range(1..8));
             }
             let names = ["up{job=\"a\"}", "up{job=\"b\"}"];
-            let scraped = names.into_iter().zip(states.map(|(value, _)| value)).filter(|(_, value)| *value != f64::INFINITY);
+            let scraped =
+                names.into_iter().zip(states.map(|(value, _)| value)).filter(|(_, value)| *value != f64::INFINITY);
             let scraped: Vec<(&str, f64)> = scraped.collect();
             match random.random_range(0..6) {
                 0 => disturbed.restart_with_samples(seconds - 1, text),

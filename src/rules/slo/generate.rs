@@ -104,7 +104,11 @@ fn groups(slo: &Slo) -> Option<String> {
     Some(text)
 }
 
-fn alert(text: &mut String, slo: &Slo, (long, short, factor, hold, name, severity): (&str, &str, &str, &str, &str, &str)) {
+fn alert(
+    text: &mut String,
+    slo: &Slo,
+    (long, short, factor, hold, name, severity): (&str, &str, &str, &str, &str, &str),
+) {
     let (slo_name, budget, by) = (&slo.name, slo.budget(), slo.by.join(", "));
     let Ok(share) = budget.parse::<f64>() else { return };
     // A ratio above 1 does not exist.

@@ -111,9 +111,7 @@ impl Slo {
     /// # Errors
     /// What is wrong, with paths relative to the row.
     pub(super) fn counters(&self) -> Result<(Counters, Counters), Vec<Problem>> {
-        let read = |path: &str, text: &str| {
-            expression::read(text).map_err(|message| vec![Problem::at(path, message)])
-        };
+        let read = |path: &str, text: &str| expression::read(text).map_err(|message| vec![Problem::at(path, message)]);
         match (&self.good, &self.bad, &self.total, &self.latency) {
             (Some(good), None, Some(total), None) => match (read("good", good), read("total", total)) {
                 (Ok(good), Ok(total)) => Ok((total.clone().minus(good), total)),

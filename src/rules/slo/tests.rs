@@ -13,7 +13,8 @@ use crate::tsdb::Tsdb;
 const LIMITS: Limits =
     Limits { max_samples: 1_000_000, timeout: Duration::from_secs(10), lookback: Duration::from_secs(300) };
 
-const MINE: &str = "{name: mine, objective: 99%, bad: 'bad_total{kind!=\"ours\"}', total: '(all_total - bad_total{kind=\"ours\"})'}";
+const MINE: &str =
+    "{name: mine, objective: 99%, bad: 'bad_total{kind!=\"ours\"}', total: '(all_total - bad_total{kind=\"ours\"})'}";
 
 fn slos(text: &str) -> Vec<Slo> {
     crate::yaml::Document::parse("m.yaml", text).expect("YAML").decode().expect("objectives")
@@ -130,9 +131,11 @@ impl World {
         for minute in minutes {
             let at = Timestamp::from_millis(minute * 60_000);
             self.counted = (self.counted.0 + bad, self.counted.1 + 100.0);
-            let series = |name: &str, kind: &str| Labels::from_pairs([("__name__", name), ("kind", kind), ("target", "a")]);
+            let series =
+                |name: &str, kind: &str| Labels::from_pairs([("__name__", name), ("kind", kind), ("target", "a")]);
             let ours = (series("bad_total", "ours"), 0.0);
-            let counters = [(series("bad_total", "x"), self.counted.0), (series("all_total", ""), self.counted.1), ours];
+            let counters =
+                [(series("bad_total", "x"), self.counted.0), (series("all_total", ""), self.counted.1), ours];
             self.tsdb.append(at, counters);
             let evaluation = self.rules.evaluate_due(at, &self.tsdb, &LIMITS);
             assert_eq!(evaluation.failures, []);

@@ -4,7 +4,7 @@
 //! string or from a form, as Prometheus reads them; see [`params`].
 
 mod json;
-mod params;
+pub(super) mod params;
 pub(super) mod query;
 pub(super) mod rules;
 pub(super) mod series;
@@ -27,13 +27,17 @@ pub(super) enum ApiError {
     Execution(String),
     /// It took too long.
     Timeout(String),
+    /// There is no such thing.
+    NotFound(String),
+    /// Not now.
+    Unavailable(String),
     /// Our own bug.
     Internal(String),
 }
 
 impl ApiError {
     /// A parameter is wrong.
-    fn parameter(name: &str, problem: impl std::fmt::Display) -> Self {
+    pub(super) fn parameter(name: &str, problem: impl std::fmt::Display) -> Self {
         Self::BadData(format!("invalid parameter {name:?}: {problem}"))
     }
 }
@@ -48,7 +52,7 @@ pub(super) struct Data {
 
 impl Data {
     /// Data without remarks.
-    fn of(value: &impl serde::Serialize) -> Result<Self, ApiError> {
+    pub(super) fn of(value: &impl serde::Serialize) -> Result<Self, ApiError> {
         let json = serde_json::to_string(value).map_err(|error| ApiError::Internal(error.to_string()))?;
         Ok(Self { json, ..Self::default() })
     }
@@ -91,6 +95,8 @@ impl IntoResponse for ApiError {
             Self::BadData(error) => (StatusCode::BAD_REQUEST, "bad_data", error),
             Self::Execution(error) => (StatusCode::UNPROCESSABLE_ENTITY, "execution", error),
             Self::Timeout(error) => (StatusCode::SERVICE_UNAVAILABLE, "timeout", error),
+            Self::NotFound(error) => (StatusCode::NOT_FOUND, "not_found", error),
+            Self::Unavailable(error) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", error),
             Self::Internal(error) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", error),
         };
         let body = serde_json::json!({"status": "error", "errorType": kind, "error": error});

@@ -39,7 +39,7 @@ impl<S: Send + Sync> FromRequest<S> for Params {
 
 impl Params {
     /// The first value of a name; an empty one is as none.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(in crate::web) fn get(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
             .find(|(other, _)| other == name)
@@ -48,12 +48,12 @@ impl Params {
     }
 
     /// Every value of a name.
-    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pub(in crate::web) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
     /// A time: seconds since the epoch, or RFC 3339.
-    pub(super) fn time(&self, name: &str) -> Result<Option<Timestamp>, ApiError> {
+    pub(in crate::web) fn time(&self, name: &str) -> Result<Option<Timestamp>, ApiError> {
         let Some(text) = self.get(name) else { return Ok(None) };
         let seconds = text.parse::<f64>().ok().filter(|seconds| seconds.is_finite() && seconds.abs() < 9e15);
         let time = seconds.map(Timestamp::from_seconds).or_else(|| Timestamp::parse_rfc3339(text));

@@ -84,7 +84,10 @@ pub(super) fn row(alert: &AlertView, todo: Option<&str>, now: Timestamp) -> Mark
                     span.label { (label) "=" (value) }
                 }
             }
-            @if let Some(url) = todo { p.todo { a.act href=(url) { "What to do" } } }
+            p.todo {
+                @if let Some(url) = todo { a.act href=(url) { "What to do" } " " }
+                a.act.minor href=(super::silence_form::link(&alert.labels)) { "Silence" }
+            }
         }
     }
 }

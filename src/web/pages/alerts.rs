@@ -20,6 +20,7 @@ pub(super) fn body(sources: &Sources) -> Markup {
     let alerts = alert_rows::in_order(&groups);
     html! {
         h1 { "Alerts" }
+        p.quiet { a href="/alerts/history" { "What happened, and who was told" } }
         @if alerts.is_empty() { p.quiet { "Nothing fires and nothing is pending." } }
         @for alert in &alerts { (alert_rows::row(alert, alert_rows::what_to_do(alert, &runbooks).as_deref(), now)) }
         h2 { "Rules" }

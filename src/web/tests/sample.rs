@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration as StdDuration;
 
 use crate::metrics::{Definition, Registry, flatten};
-use crate::model::task::BoxFuture;
+use crate::model::task::{BoxFuture, Task};
 use crate::model::{Clock, Duration, Timestamp};
+use crate::notify::{self, Notify};
 use crate::runbooks::Runbooks;
+use crate::store::Store;
 use crate::tsdb::{self, Tsdb};
 
 use super::super::*;
@@ -82,7 +84,7 @@ impl View for Sample {
 }
 
 /// Sources with values in the registry and in the store.
-pub(crate) fn sources(view: Sample) -> (Sources, std::sync::Arc<Sample>) {
+pub(crate) async fn sources(view: Sample) -> (Sources, std::sync::Arc<Sample>, Vec<Task>) {
     let registry = Registry::new();
     let tsdb = Tsdb::new(&tsdb::Settings::default(), &registry);
     let none: &[&str] = &[];
@@ -106,8 +108,14 @@ pub(crate) fn sources(view: Sample) -> (Sources, std::sync::Arc<Sample>) {
         lookback: Duration::from_secs(300),
     };
     let history = sample_runs::history(view.quiet);
-    (
-        Sources { clock: Clock::manual(NOW), registry, tsdb, limits, history, view: std::sync::Arc::clone(&view) as _ },
-        view,
-    )
+    let clock = Clock::manual(NOW);
+    let settings = "{route: {receiver: oncall, group_by: [alertname]}, receivers: [{name: oncall}, {name: other}]}";
+    let settings: notify::Settings = serde_yaml::from_str(settings).expect("valid");
+    let prepared = notify::Prepared::new(&settings, "http://memsentry.test", view.runbooks()).expect("valid");
+    let (store, writer) = Store::open(None, &registry).await;
+    let (notify, mut tasks) = Notify::new(prepared, store, clock.clone(), &registry);
+    tasks.push(writer);
+    let started_at = NOW - StdDuration::from_secs(190_000);
+    let shown = std::sync::Arc::clone(&view) as _;
+    (Sources { clock, registry, tsdb, limits, history, notify, started_at, view: shown }, view, tasks)
 }

@@ -21,6 +21,7 @@ pub(crate) struct Served {
     pub(crate) view: Arc<Sample>,
     cancel: CancellationToken,
     serving: JoinHandle<()>,
+    working: Vec<JoinHandle<()>>,
 }
 
 impl Served {
@@ -32,19 +33,21 @@ impl Served {
     pub(crate) async fn start_within(view: Sample, bounds: Bounds) -> Self {
         let settings = Settings { listen: "127.0.0.1:0".into(), ..Settings::default() };
         let web = Web::bind_within(&settings, bounds).await.expect("a free port");
-        let (sources, view) = sample::sources(view);
+        let (sources, view, tasks) = sample::sources(view).await;
+        let working = tasks.into_iter().map(|task| tokio::spawn((task.start)())).collect();
         let address = web.local_addr();
         let cancel = CancellationToken::new();
         let spawner: Spawner = Arc::new(|_, work| {
             tokio::spawn(work);
         });
         let serving = tokio::spawn(web.serve(sources.clone(), spawner, cancel.clone()));
-        Self { address, sources, view, cancel, serving }
+        Self { address, sources, view, cancel, serving, working }
     }
 
     pub(crate) async fn end(self) {
         self.cancel.cancel();
         self.serving.await.expect("it ends well");
+        self.working.iter().for_each(JoinHandle::abort);
     }
 
     pub(crate) async fn connect(&self) -> TcpStream {

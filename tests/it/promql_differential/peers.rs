@@ -14,10 +14,12 @@ use hyper_util::rt::TokioIo;
 use memsentry::metrics::Registry;
 use memsentry::model::task::{BoxFuture, Spawner};
 use memsentry::model::{Clock, Duration, Timestamp};
+use memsentry::notify::{self, Notify};
 use memsentry::probes::History;
 use memsentry::promql::Limits;
 use memsentry::rules::GroupView;
 use memsentry::runbooks::Runbooks;
+use memsentry::store::Store;
 use memsentry::tsdb::{self, Tsdb};
 use memsentry::web::{ConfigState, Settings, Sources, Target, View, Web};
 use tokio::net::TcpStream;
@@ -148,8 +150,14 @@ async fn serve(series: &[Series], cancel: CancellationToken) -> SocketAddr {
     data::by_time(series).for_each(|(at, batch)| tsdb.append(at, batch));
     let limits =
         Limits { max_samples: 50_000_000, timeout: Duration::from_secs(60), lookback: Duration::from_secs(300) };
+    let clock = Clock::manual(Timestamp::from_millis(data::START + data::SPAN));
+    let nobody = notify::Prepared::new(&notify::Settings::default(), "", Arc::default()).expect("nothing is wrong");
+    let (store, _) = Store::open(None, &registry).await;
+    let (notify, _) = Notify::new(nobody, store, clock.clone(), &registry);
     let sources = Sources {
-        clock: Clock::manual(Timestamp::from_millis(data::START + data::SPAN)),
+        started_at: clock.now(),
+        clock,
+        notify,
         registry,
         tsdb,
         limits,

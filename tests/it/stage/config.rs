@@ -30,6 +30,8 @@ pub struct Config {
     /// The text of the rule file.
     pub rules: String,
     pub listen: u16,
+    /// Lines at the end of the file: further receivers, then other sections.
+    pub rest: String,
     /// The contents of the files beside it, by name.
     pub files: Vec<(&'static str, String)>,
 }
@@ -67,6 +69,7 @@ impl Config {
             smarthost: None,
             rules: DOWN.to_owned(),
             listen: super::closed_port(),
+            rest: String::new(),
             files: vec![
                 ("service-password", SERVICE_PASSWORD.to_owned()),
                 ("webhook-password", WEBHOOK_PASSWORD.to_owned()),
@@ -129,6 +132,7 @@ impl Config {
                 "    email_configs:\n      - {{{addresses}, smarthost: '{smarthost}', tls: none}}\n"
             ));
         }
+        text.push_str(&self.rest);
         text
     }
 

@@ -4,8 +4,8 @@ use super::canvas::{Canvas, INKS, Ink, STRENGTHS};
 use super::{Chart, Plot};
 
 /// Width, height and whether edges are smooth, tried in turn until the picture is small enough. The proportions are
-/// the same, so that it does not matter which it was. The last holds 21,000 pixels of few colours.
-const SIZES: [(usize, usize, bool); 4] = [(1120, 300, true), (560, 150, true), (560, 150, false), (280, 75, false)];
+/// the same, so that it does not matter which it was. The last holds 25,200 pixels of few colours.
+const SIZES: [(usize, usize, bool); 4] = [(1120, 360, true), (560, 180, true), (560, 180, false), (280, 90, false)];
 
 /// The picture.
 pub(super) fn render(plot: &Plot) -> Option<Vec<u8>> {

@@ -6,7 +6,7 @@ use super::Plot;
 use super::canvas::INKS;
 
 const WIDTH: f64 = 560.0;
-const HEIGHT: f64 = 150.0;
+const HEIGHT: f64 = 180.0;
 
 /// The picture. It holds numbers only, nothing from outside.
 pub(super) fn render(plot: &Plot) -> String {

@@ -142,7 +142,7 @@ async fn a_mail_has_both_bodies_with_the_runbook_and_headers_that_thread() {
     let mails = sink.mails();
     let [first, second] = mails.as_slice() else { panic!("{} mails", mails.len()) };
 
-    assert_eq!(header(first, "Subject"), "[FIRING:1] QueueDepthHigh (main)");
+    assert_eq!(header(first, "Subject"), "[WARNING] main: QueueDepthHigh");
     assert_eq!(header(first, "Date"), "Mon, 23 Nov 2026 02:41:30 +0000");
     assert_eq!(header(first, "Auto-Submitted"), "auto-generated");
     assert_eq!(header(first, "X-Team"), "memory");
@@ -154,11 +154,39 @@ async fn a_mail_has_both_bodies_with_the_runbook_and_headers_that_thread() {
         assert!(first.contains(part), "no {part} in {first}");
     }
 
-    assert_eq!(header(second, "Subject"), "[RESOLVED] QueueDepthHigh (main)");
+    assert_eq!(header(second, "Subject"), "[RESOLVED] main: QueueDepthHigh");
     assert_eq!(header(second, "Message-ID"), "<key2@host.example>");
     assert_eq!((header(second, "In-Reply-To"), header(second, "References")), (thread, thread));
     assert!(second.contains("Lasted 27 min, from 02:14 UTC to 02:41 UTC"), "{second}");
     assert!(!second.contains("What to do first"), "nothing is to be done any more");
+}
+
+#[tokio::test]
+async fn the_chart_travels_inside_the_mail_and_the_page_shows_it() {
+    let sink = Sink::start(&[]);
+    let email = email(sink.port, "oncall@host.example", "tls: none");
+    let (notification, runbooks) = (firing(), Runbooks::load(None).expect("shipped"));
+    let evidence = super::looks::evidence_of_a_stall(&notification);
+    let attempt = Attempt {
+        key: "key1",
+        notification: &notification,
+        evidence: &evidence,
+        runbooks: &runbooks,
+        at: at("2026-11-23T02:41:31Z"),
+    };
+    email.deliver(&attempt).await.expect("delivered");
+    let mail = sink.mails().remove(0).replace("=3D", "=");
+    for part in [
+        "multipart/alternative",
+        "multipart/related",
+        "Content-Type: image/png",
+        "Content-ID: <chart.key1@host.example>",
+        "src=\"cid:chart.key1@host.example\"",
+        "Content-Disposition: inline",
+    ] {
+        assert!(mail.contains(part), "no {part} in {mail}");
+    }
+    assert!(mail.len() < 60_000, "{} bytes", mail.len());
 }
 
 /// A certificate for `localhost` of an authority of its own: paths of authority, certificate and key.
@@ -235,26 +263,4 @@ async fn one_dead_mailbox_does_not_keep_the_others_from_their_mail() {
     deliver(&email, "k", &firing()).await.expect("delivered to those who live");
     let to: Vec<String> = sink.mails().iter().map(|mail| header(mail, "X-Rcpt").to_owned()).collect();
     assert_eq!(to, ["b@host.example", "c@host.example"]);
-}
-
-/// Writes the mails as pages, to be looked at: `MAILS_TO=dir cargo test --lib pages_to_look_at -- --ignored`.
-#[test]
-#[ignore = "writes files for a person to look at"]
-#[allow(clippy::disallowed_methods)]
-fn pages_to_look_at() {
-    let dir = std::path::PathBuf::from(std::env::var("MAILS_TO").expect("MAILS_TO"));
-    let runbooks = Runbooks::load(None).expect("shipped");
-    let many = ["main", "spare", "eu-west"]
-        .map(|target| told(target, None))
-        .into_iter()
-        .chain([told("old", Some("2026-11-23T02:31:00Z"))]);
-    for (name, notification) in [
-        ("firing", firing()),
-        ("resolved", notification(Reason::AllResolved, vec![told("main", Some("2026-11-23T02:41:00Z"))])),
-        ("many", notification(Reason::SomeResolved, many.collect())),
-    ] {
-        let story = super::super::story::Story::new(&notification, &runbooks);
-        std::fs::write(dir.join(format!("{name}.html")), html::render(&story)).expect("written");
-        std::fs::write(dir.join(format!("{name}.txt")), text::render(&story)).expect("written");
-    }
 }

@@ -1,8 +1,10 @@
 //! Alertmanager's webhook body, version 4, field by field.
 //!
-//! Two additions: `runbook` with name, address and markdown, where the alerts share a runbook, and `collapsed` with
-//! how many messages since when this one stands for, after the receiver was dead. They stand at the top level, where Alertmanager itself added fields in 0.33 and 0.34, so that receivers which know version 4
-//! pass over it, and templates that print all annotations do not print a page of markdown.
+//! Three additions: `runbook` with name, address and markdown, where the alerts share a runbook; `evidence` with what was
+//! gathered when the message was first attempted; and `collapsed` with how many messages since when this one stands for,
+//! after the receiver was dead. They stand at the top level, where Alertmanager itself added fields in 0.33 and 0.34, so
+//! that receivers which know version 4 pass over them, and templates that print all annotations do not print a page of
+//! markdown. Pictures are not sent: the samples are.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +13,7 @@ use serde::Serialize;
 use crate::model::{AlertStatus, Labels, Timestamp};
 use crate::runbooks::Runbooks;
 
+use super::super::super::evidence::Evidence;
 use super::super::super::message::{Notification, Told};
 
 /// Go's zero time, which Alertmanager writes for "not yet".
@@ -40,6 +43,8 @@ pub struct Body<'a> {
     truncated_alerts: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     runbook: Option<BodyRunbook<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<&'a Evidence>,
     #[serde(skip_serializing_if = "Option::is_none")]
     collapsed: Option<BodyCollapsed>,
 }
@@ -93,10 +98,18 @@ impl<'a> Body<'a> {
             group_key: &notification.group_key,
             truncated_alerts: notification.truncated_alerts + left_out,
             runbook: runbook.map(|book| BodyRunbook { name: &book.name, url, markdown: &book.markdown }),
+            evidence: None,
             collapsed: notification
                 .collapsed
                 .map(|collapsed| BodyCollapsed { messages: collapsed.messages, since: collapsed.since.rfc3339() }),
         }
+    }
+
+    /// With what stands behind the message, if anything was found.
+    #[must_use]
+    pub fn with(self, evidence: &'a Evidence) -> Self {
+        let nothing = Evidence { gathered_at: evidence.gathered_at, ..Evidence::default() };
+        Self { evidence: Some(evidence).filter(|evidence| **evidence != nothing), ..self }
     }
 }
 

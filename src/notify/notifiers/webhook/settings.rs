@@ -1,6 +1,6 @@
 //! What a user says about an HTTP endpoint, in Alertmanager's words.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration as StdDuration;
 
@@ -90,6 +90,19 @@ impl WebhookUrl {
     pub(super) fn secret(&self) -> &Secret {
         &self.0
     }
+
+    /// The URL, checked. The problem, below `url`, does not repeat it.
+    pub(crate) fn checked(&self) -> Result<Url, Box<Problem>> {
+        let url = Url::parse(self.secret().expose())
+            .map_err(|error| Box::new(Problem::at("url", format!("not a URL: {error}"))))?;
+        match url.scheme() {
+            "http" | "https" if url.host_str().is_some_and(|host| !host.is_empty()) => Ok(url),
+            scheme => {
+                let problem = Problem::at("url", format!("scheme {scheme:?} cannot be posted to"));
+                Err(Box::new(problem.note("known: http, https")))
+            }
+        }
+    }
 }
 
 impl std::fmt::Debug for WebhookUrl {
@@ -139,32 +152,39 @@ impl Settings {
             let message = format!("{} is not between 1ms and {LONGEST_TIMEOUT}", self.timeout);
             problems.push(Problem::at("timeout", message));
         }
-        if self.http_config.basic_auth.is_some() && self.http_config.authorization.is_some() {
-            problems.push(Problem::at("http_config", "basic_auth and authorization exclude each other"));
-        }
-        if self.http_config.header().is_some_and(|header| http::HeaderValue::from_str(header.expose()).is_err()) {
-            problems.push(Problem::at("http_config", "the credentials hold a character that no header may hold"));
-        }
+        problems.extend(self.http_config.problems().into_iter().map(|problem| problem.below("http_config")));
         problems
     }
 
     /// The URL, checked. The problem does not repeat it.
     pub(super) fn url(&self) -> Result<Url, Box<Problem>> {
-        let url = Url::parse(self.url.secret().expose())
-            .map_err(|error| Box::new(Problem::at("url", format!("not a URL: {error}"))))?;
-        match url.scheme() {
-            "http" | "https" if url.host_str().is_some_and(|host| !host.is_empty()) => Ok(url),
-            scheme => {
-                let problem = Problem::at("url", format!("scheme {scheme:?} cannot be posted to"));
-                Err(Box::new(problem.note("known: http, https")))
-            }
-        }
+        self.url.checked()
     }
 }
 
 impl HttpConfig {
+    /// What is wrong beyond the form.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if self.basic_auth.is_some() && self.authorization.is_some() {
+            problems.push(Problem::at("", "basic_auth and authorization exclude each other"));
+        }
+        if self.header().is_some_and(|header| http::HeaderValue::from_str(header.expose()).is_err()) {
+            problems.push(Problem::at("", "the credentials hold a character that no header may hold"));
+        }
+        problems
+    }
+
+    /// Puts relative paths below `folder`, that of the configuration.
+    pub fn resolve_paths(&mut self, folder: &Path) {
+        if let Some(file) = self.tls_config.as_mut().and_then(|tls| tls.ca_file.as_mut()) {
+            *file = folder.join(&file);
+        }
+    }
+
     /// The `Authorization` header.
-    pub(super) fn header(&self) -> Option<Secret> {
+    pub(crate) fn header(&self) -> Option<Secret> {
         if let Some(BasicAuth { username, password }) = &self.basic_auth {
             return Some(Secret::new(basic(username, password.expose())));
         }
@@ -173,13 +193,13 @@ impl HttpConfig {
     }
 
     /// The bare credentials, to be kept out of errors.
-    pub(super) fn secrets(&self) -> Vec<Secret> {
+    pub(crate) fn secrets(&self) -> Vec<Secret> {
         let password = self.basic_auth.iter().map(|auth| auth.password.clone());
         password.chain(self.authorization.iter().map(|auth| auth.credentials.clone())).collect()
     }
 
     /// A client that follows no redirect and no proxy from the environment.
-    pub(super) fn client(&self) -> Result<Client, Box<Problem>> {
+    pub(crate) fn client(&self) -> Result<Client, Box<Problem>> {
         // Somebody has to choose a provider once for the process; who came first does not matter.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let builder = || {
