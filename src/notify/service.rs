@@ -22,7 +22,7 @@ use super::dispatcher::{Counts, Dispatcher, Restored};
 use super::drill::{self, Drills};
 use super::keep_alive::KeepAlive;
 use super::metrics::Metrics;
-use super::notifiers::{Failure, KINDS};
+use super::notifiers::KINDS;
 use super::outbox::{Notifiers, Outbox, Wired};
 use super::route::Plan;
 use super::settings::Settings;
@@ -56,7 +56,7 @@ enum Reports {
 /// Settings that were checked and whose files were read; nothing can fail any more when it is applied.
 pub struct Prepared {
     plan: Plan,
-    notifiers: Notifiers,
+    pub(super) notifiers: Notifiers,
 }
 
 impl Prepared {
@@ -92,23 +92,7 @@ impl Prepared {
     }
 }
 
-/// What came of dialling one notifier: whose it is, its label, and why it cannot be reached; `None` where that
-/// cannot be known without sending.
-pub type Reached = (String, String, Option<Result<(), Failure>>);
-
 impl Prepared {
-    /// Dials every notifier, all at once, and tells none of them anything.
-    pub async fn reach(&self) -> Vec<Reached> {
-        let all = self.notifiers.all.iter().map(|((receiver, label), wired)| async move {
-            let answer = match wired.notifier.reach() {
-                Some(answer) => Some(answer.await),
-                None => None,
-            };
-            (receiver.clone(), label.clone(), answer)
-        });
-        futures_util::future::join_all(all).await
-    }
-
     /// A drill of one of its receivers, without a daemon.
     ///
     /// # Errors
