@@ -88,6 +88,6 @@ mod tests {
         assert_eq!(told(&root.receivers[0]["chat"][0]), r#"{"to": "d"}"#);
         document.inherit("global", "receivers", &[Inherited { from: "url", list: "chat", to: "url", or: "" }]);
         let problems = document.decode::<Root>().map(|_| ()).expect_err("a list is no text");
-        assert_eq!(problems[0].place.map(|place| (place.line, place.column)), Some((1, 51)), "{problems:?}");
+        assert_eq!(problems[0].place.map(|place| (place.line, place.column)), Some((1, 52)), "{problems:?}");
     }
 }

@@ -170,8 +170,7 @@ impl World {
     /// Dies in the middle of the work that is due now, or would be.
     fn crash(&mut self, crash: Crash) {
         if !matches!(crash, Crash::Idle | Crash::BeforeSaving) {
-            // The next look, so that there is something to decide.
-            self.now = self.dispatcher.next_due().map_or(self.now, |due| due.max(self.now));
+            self.jump();
         }
         match crash {
             Crash::Idle => self.flush(),
@@ -196,14 +195,19 @@ impl World {
         self.restart();
     }
 
+    /// Goes to the next look, so that there is something to decide. The rules went on meanwhile.
+    fn jump(&mut self) {
+        self.now = self.dispatcher.next_due().map_or(self.now, |due| due.max(self.now));
+        [true, false].into_iter().for_each(|of_z| self.round(of_z));
+    }
+
     fn live_through(&mut self, event: Event, number: usize) {
         match event {
             Event::Fire(index) => self.fire(NAMES[index]),
             Event::Resolve(index) => self.resolve(NAMES[index]),
             Event::Wait(seconds) => self.run_until(self.now + StdDuration::from_secs(u64::from(seconds))),
             Event::Between(index, fires) => {
-                // The next look, so that there is something to decide.
-                self.now = self.dispatcher.next_due().map_or(self.now, |due| due.max(self.now));
+                self.jump();
                 between(self, NAMES[index], fires);
             }
             Event::Restart(crash) => self.crash(crash),
