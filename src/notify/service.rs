@@ -20,10 +20,11 @@ use crate::store::{Store, StoreError, Table};
 use super::alerts::Received;
 use super::dispatcher::{Counts, Dispatcher, Restored};
 use super::drill::{self, Drills};
-use super::keep_alive::KeepAlive;
+use super::keep_alive;
 use super::metrics::Metrics;
 use super::notifiers::KINDS;
 use super::outbox::{Notifiers, Outbox, Wired};
+use super::queue::Address;
 use super::route::Plan;
 use super::settings::Settings;
 use super::turn::LastTurn;
@@ -148,17 +149,9 @@ impl Notify {
             let inner = Arc::clone(&inner);
             async move { inner.run().await }
         });
-        let firing = Arc::clone(&notify.0);
-        let keep_alive = Arc::new(KeepAlive {
-            outbox: notify.0.outbox.clone(),
-            firing: Box::new(move |(receiver, notifier), at| firing.dispatcher().told_firing(receiver, notifier, at)),
-            clock: notify.0.clock.clone(),
-            metrics: notify.0.metrics.clone(),
-        });
-        let refresh = Task::new("keep_alive", move || {
-            let keep_alive = Arc::clone(&keep_alive);
-            async move { keep_alive.run().await }
-        });
+        let inner = Arc::clone(&notify.0);
+        let firing = move |(receiver, notifier): &Address, at| inner.dispatcher().told_firing(receiver, notifier, at);
+        let refresh = keep_alive::task(&notify.0.outbox, Box::new(firing), &notify.0.clock, &notify.0.metrics);
         let inner = Arc::clone(&notify.0);
         let prune = Task::new("history", move || {
             let inner = Arc::clone(&inner);
