@@ -15,8 +15,7 @@ fn nowhere() -> String {
 const NO_RULES: &str = "groups: [{name: none, rules: [{record: 'a:b', expr: vector(1)}]}]";
 
 async fn start(webhook: &Webhook) -> Daemon {
-    let daemon =
-        Daemon::start(&Config::new(&nowhere()).with_webhook(webhook).with_rules(NO_RULES)).await;
+    let daemon = Daemon::start(&Config::new(&nowhere()).with_webhook(webhook).with_rules(NO_RULES)).await;
     ready(&daemon).await;
     daemon
 }
