@@ -5,6 +5,7 @@
 
 mod budget;
 pub mod env;
+mod foreign;
 mod named;
 mod names;
 
@@ -17,6 +18,8 @@ use crate::yaml::{Decoded, Document};
 pub use named::{Named, named_files};
 
 use crate::{evidence, heartbeat, memory_api, notify, probes, queue, rules, runbooks, scrape, store, tsdb, web};
+
+pub use foreign::Global;
 
 /// A whole configuration file.
 #[derive(Debug, Clone, Deserialize)]
@@ -84,6 +87,9 @@ pub struct Config {
     /// The older name of `time_intervals`.
     #[serde(default)]
     pub mute_time_intervals: Vec<notify::TimeInterval>,
+    /// Defaults for receivers.
+    #[serde(default)]
+    pub global: Global,
 }
 
 /// One service to watch.
@@ -206,6 +212,7 @@ impl Config {
             ("web", self.web.problems()),
             ("heartbeat", self.heartbeat.iter().flat_map(heartbeat::Settings::problems).collect()),
             ("", self.notify().problems()),
+            ("global", foreign::problems(&self.global)),
         ];
         for (name, found) in sections {
             problems.extend(found.into_iter().map(|problem| problem.below(name)));
@@ -270,9 +277,11 @@ fn read(path: &Path, name: &str) -> Result<String, Vec<Problem>> {
 /// # Errors
 /// Every mistake, with file, line and column.
 pub fn parse(name: &str, text: &str, folder: &Path) -> Result<(Config, Document), Vec<Problem>> {
-    let document = Document::parse(name, text)?;
+    let mut document = Document::parse(name, text)?;
+    document.inherit("global", "receivers", foreign::INHERITED);
     let mut decoded = document.decode_partly::<Config>(&|source| env::secret(source, folder));
     let mut problems = std::mem::take(&mut decoded.problems);
+    foreign::advise(&mut problems);
     if let Some(config) = &mut decoded.value {
         config.resolve_paths(folder);
         config.rules.slos.clone_from(&config.slos);
@@ -289,6 +298,7 @@ pub fn parse(name: &str, text: &str, folder: &Path) -> Result<(Config, Document)
 fn can_be_believed(path: &str, decoded: &Decoded<Config>) -> bool {
     let missed_names = (path.starts_with("probes") && decoded.has_gaps("targets"))
         || (path.starts_with("route") && decoded.has_gaps("receivers"))
+        || (path.contains("_time_intervals[") && decoded.has_gaps("time_intervals"))
         || (path == "targets" && decoded.has_gaps("targets"));
     decoded.is_numbered_right(path) && !decoded.is_beside_a_gap(path) && !missed_names
 }
