@@ -27,6 +27,8 @@ mod from_probe_to_page;
 mod heartbeat;
 /// Samples survive `kill -9`.
 mod history;
+/// A probe that stops is no recovery.
+mod missing_data;
 /// Prometheus, promtool and Alertmanager work with memsentry.
 mod peers;
 /// A throwaway Postgres cluster with the service's tables, for the suites that need one.
