@@ -65,6 +65,7 @@ pub const ALL: &[Subcommand] = &[
     alerts::COMMAND,
     silence::COMMAND,
     drill::COMMAND,
+    slo::COMMAND,
     demo::COMMAND,
     metrics::COMMAND,
 ];

@@ -1,9 +1,13 @@
 //! Whether a target's request budget is enough for the probes that run against it.
 
-use crate::model::Problem;
+use crate::model::{Duration, Problem};
 use crate::probes::Kind;
 
 use super::Config;
+
+/// Intervals that a probe may have.
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// Targets whose `requests_per_minute` is less than what their probes need while all is well.
 pub(super) fn problems(config: &Config) -> Vec<Problem> {
@@ -15,7 +19,8 @@ pub(super) fn problems(config: &Config) -> Vec<Problem> {
         let mut needed = 0.0;
         for probe in probes {
             let (interval, each) = (probe.interval(), Kind::find(&probe.kind).map_or(0, |kind| kind.requests));
-            if each > 0 && !interval.is_zero() {
+            // An interval that is refused says nothing about the budget.
+            if each > 0 && (SHORTEST..=LONGEST).contains(&interval) {
                 let per_minute = f64::from(each) * 60.0 / interval.std().as_secs_f64();
                 needed += per_minute;
                 terms.push(format!("{}: {} ({each} every {interval})", probe.name(), shown(per_minute)));

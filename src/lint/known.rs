@@ -9,6 +9,9 @@ use crate::rules::{GroupView, RuleKind};
 /// What a Prometheus that scrapes memsentry adds; memsentry's own series do not have them.
 pub(super) const ADDED_BY_SCRAPE: [&str; 2] = ["instance", "job"];
 
+/// Labels whose values a configuration decides. Dashboards and runbooks may be meant for others too.
+pub(super) const CONFIGURED: [&str; 4] = ["target", "probe", "group", "receiver"];
+
 /// Series that such a Prometheus makes.
 const MADE_BY_SCRAPE: [&str; 5] = [
     "up",

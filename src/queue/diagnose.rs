@@ -25,6 +25,13 @@ const LONGEST_ROW: usize = 16 * 1024;
 const TEXTS: [&str; 6] =
     ["new_context_snippet", "general_summary", "user_confirmed", "llm_inferred", "metadata", "query"];
 
+/// The service's tables by their usual names, with the columns that memsentry's role may read.
+const TABLES: [(&str, &str); 3] = [
+    ("conversations", "id, user_id, metadata, created_at"),
+    ("chat_metadata", "chat_id, token_count, last_updated, created_at"),
+    ("chat_context_queue", "id, chat_id, status, created_at, processed_at, retry_count, error_message"),
+];
+
 /// One row: the columns' names with their values; `None` is null.
 pub type CellRow = Vec<(String, Option<String>)>;
 
@@ -84,14 +91,15 @@ impl Database {
         }
         let shared = self.shared();
         let tables = &shared.settings.tables;
-        let usual = [
-            ("conversations", tables.conversations.as_deref().unwrap_or("conversations")),
-            ("chat_metadata", &tables.chat_metadata),
-            ("chat_context_queue", &tables.chat_context_queue),
+        let here = [
+            tables.conversations.as_deref().unwrap_or("conversations"),
+            tables.chat_metadata.as_str(),
+            tables.chat_context_queue.as_str(),
         ];
-        let renamed = usual.into_iter().filter(|(usual, here)| usual != here).map(|(usual, here)| {
+        let renamed = TABLES.iter().zip(here).filter(|((usual, _), here)| usual != here);
+        let renamed = renamed.map(|((usual, columns), here)| {
             let here = format!("{}.{}", identifier(&shared.settings.schema), identifier(here));
-            format!("{} as not materialized (select * from {here}), ", identifier(usual))
+            format!("{} as not materialized (select {columns} from {here}), ", identifier(usual))
         });
         format!(
             "with {}memsentry_answer as (select * from (\n{sql}\n) diagnostic limit {})\n\

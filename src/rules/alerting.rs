@@ -77,6 +77,19 @@ impl Active {
         self.keep_firing_since = self.keep_firing_since.map(|since| since + gap);
     }
 
+    /// `ALERTS` and `ALERTS_FOR_STATE` while it is pending or fires.
+    pub(super) fn series(&self, labels: &Labels) -> Option<[(Labels, f64); 2]> {
+        let state = match self.phase {
+            Phase::Pending => "pending",
+            Phase::Firing => "firing",
+            Phase::Resolved => return None,
+        };
+        // Whole seconds, as Prometheus writes them.
+        let since = self.active_at.seconds().floor();
+        let alerts = labels.with(METRIC_NAME, "ALERTS").with("alertstate", state);
+        Some([(alerts, 1.0), (labels.with(METRIC_NAME, "ALERTS_FOR_STATE"), since)])
+    }
+
     /// What has to outlive the process: everything but value and annotations, which the next evaluation renews.
     pub(super) fn lasting(&self) -> Lasting {
         let times = [Some(self.active_at), self.fired_at, self.keep_firing_since, self.resolved_at, self.no_data_since];
@@ -267,20 +280,8 @@ impl AlertingRule {
     }
 
     /// `ALERTS` and `ALERTS_FOR_STATE` of every alert that is pending or fires.
-    fn series(&self) -> Vec<(Labels, f64)> {
-        let mut series = Vec::new();
-        for (labels, active) in &self.active {
-            let state = match active.phase {
-                Phase::Pending => "pending",
-                Phase::Firing => "firing",
-                Phase::Resolved => continue,
-            };
-            series.push((labels.with(METRIC_NAME, "ALERTS").with("alertstate", state), 1.0));
-            // Whole seconds, as Prometheus writes them.
-            let since = (active.active_at.seconds()).floor();
-            series.push((labels.with(METRIC_NAME, "ALERTS_FOR_STATE"), since));
-        }
-        series
+    pub(super) fn series(&self) -> Vec<(Labels, f64)> {
+        self.active.iter().flat_map(|(labels, active)| active.series(labels)).flatten().collect()
     }
 }
 

@@ -195,7 +195,7 @@ impl Group {
         let mut definition = Sha256::new();
         for rule in &mut self.rules {
             rule.join_ledger();
-            if rule.reads_samples() {
+            if rule.is_counted() {
                 definition.update(rule.expression.text.as_bytes());
             }
         }

@@ -113,6 +113,11 @@ impl Rule {
         !matches!(self.part, Some(Part::Ratio(_) | Part::Coverage(_)))
     }
 
+    /// Whether its answer is what the ledger counts.
+    pub(super) fn is_counted(&self) -> bool {
+        matches!(self.part, Some(Part::Bad | Part::Total))
+    }
+
     /// Goes on where the same rule stood before a reload; what the file says about it is new.
     pub(super) fn follow(&mut self, old: Self) {
         if let (Kind::Alerting(new), Kind::Alerting(old)) = (&mut self.kind, old.kind) {

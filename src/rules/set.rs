@@ -235,15 +235,22 @@ impl RuleSet {
                     if labels.get(no_data::LABEL).is_some() {
                         alerting.known.insert(labels.without(|name| name == no_data::LABEL), active.fed_by.clone());
                     }
+                    // So that the series of an alert that is not seen again end, as they would have.
+                    rule.written.extend(active.series(&labels).into_iter().flatten().map(|(labels, _)| labels));
                     alerting.active.insert(labels, active);
                 }
             }
         }
         self.retired.forget(restored.unusable);
+        let mut ended = Vec::new();
         for (identity, alerts) in restored.alerts {
             for (labels, active) in alerts {
+                ended.extend(active.series(&labels).into_iter().flatten().map(|(labels, _)| labels));
                 self.retired.take(&identity, labels, active, at);
             }
+        }
+        if let Some(first) = self.groups.first_mut() {
+            first.ended.extend(ended);
         }
     }
 

@@ -115,8 +115,8 @@ async fn texts_of_users_are_told_by_their_length_and_passwords_not_at_all() {
 #[tokio::test]
 async fn tables_of_another_name_are_asked_by_their_usual_one() {
     let db = postgres::database().await;
-    db.sql("create schema chat; create table chat.snippets (id uuid, status text)").await;
-    db.sql("insert into chat.snippets values (gen_random_uuid(), 'failed')").await;
+    db.sql("create schema chat; create table chat.snippets (like chat_context_queue)").await;
+    db.sql("insert into chat.snippets (id, chat_id, new_context_snippet, status) values (gen_random_uuid(), 'c', 'x', 'failed')").await;
     let settings = Settings {
         schema: "chat".into(),
         tables: Tables { chat_context_queue: "snippets".into(), ..Tables::default() },

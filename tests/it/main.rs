@@ -7,6 +7,8 @@
 mod alertmanager_clients;
 /// The import table, the size limits and the headers hold in every file.
 mod architecture;
+/// A live check finds what cannot be reached, and tells nobody anything.
+mod check_live;
 /// What each command prints, and its exit code.
 mod command_line;
 /// Bad configuration files beside their messages, and the example.
@@ -17,6 +19,8 @@ mod crash;
 mod delivery;
 /// Diagnostics of runbooks are bounded and harmless.
 mod diagnostics;
+/// A disk that is full costs nothing but what a crash meanwhile would take.
+mod disk_full;
 /// Service and database may come up after the daemon.
 mod down_then_up;
 /// A drill tells whether a receiver's messages arrive.
@@ -71,3 +75,5 @@ mod stage;
 mod store;
 /// Receivers in changing moods and kills at random moments lose nothing of a storm of alerts.
 mod storm;
+/// Unit tests of rules for people, build servers and programs.
+mod test_rules_command;

@@ -7,6 +7,7 @@ use crate::app::{Plan, catalogue};
 use crate::lint::{self, Finding, Input, LabelValues, RouteNode};
 use crate::model::Problem;
 use crate::notify::Route;
+use crate::probes;
 use crate::rules::{self, Source};
 
 /// Largest dashboard that is read, in bytes.
@@ -60,7 +61,9 @@ fn values(plan: &Plan) -> Vec<LabelValues> {
     let groups = plan.rules.view();
     let mut own = |label, values| all.push(LabelValues { metric: None, label, values: text(values) });
     own("target", config.targets.iter().map(|target| target.name.as_str()).collect());
-    own("probe", config.probes.iter().map(crate::probes::Settings::name).collect());
+    // Rules may also be about a kind that this configuration leaves out.
+    let kinds = probes::KINDS.iter().map(|kind| kind.name);
+    own("probe", config.probes.iter().map(probes::Settings::name).chain(kinds).collect());
     own("group", groups.iter().map(|group| group.name.as_str()).collect());
     own("receiver", config.receivers.iter().map(|receiver| receiver.name.as_str()).collect());
     all

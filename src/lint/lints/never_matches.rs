@@ -2,7 +2,7 @@
 //! value that the label never has.
 
 use crate::lint::Found;
-use crate::lint::known::ADDED_BY_SCRAPE;
+use crate::lint::known::{ADDED_BY_SCRAPE, CONFIGURED};
 use crate::lint::sites::VARIABLE;
 use crate::lint::world::{Asker, World};
 use crate::model::labels::METRIC_NAME;
@@ -58,7 +58,7 @@ fn impossible(world: &World<'_>, name: &str, matcher: &Matcher, in_a_rule: bool)
             format!("known labels: {known}"),
         ));
     }
-    let values = metric.values(label)?;
+    let values = metric.values(label).filter(|_| in_a_rule || !CONFIGURED.contains(&label))?;
     if values.iter().any(|value| matcher.matches(value)) {
         return None;
     }

@@ -2,8 +2,9 @@
 //! left out is not, or one of several alternatives is a slip.
 
 use crate::lint::Found;
+use crate::lint::known::CONFIGURED;
 use crate::lint::sites::VARIABLE;
-use crate::lint::world::World;
+use crate::lint::world::{Asker, World};
 use crate::model::{MatchOp, Matcher};
 
 pub(in crate::lint) fn find(world: &World<'_>) -> Vec<Found> {
@@ -12,7 +13,8 @@ pub(in crate::lint) fn find(world: &World<'_>) -> Vec<Found> {
         for selector in site.expr.selectors() {
             let Some(metric) = selector.name.and_then(|name| world.known.get(name)) else { continue };
             for matcher in selector.matchers {
-                let Some(values) = metric.values(matcher.name()) else { continue };
+                let for_others = !matches!(site.asker, Asker::Rule(_)) && CONFIGURED.contains(&matcher.name());
+                let Some(values) = metric.values(matcher.name()).filter(|_| !for_others) else { continue };
                 // A selector that matches nothing at all is told as such.
                 if matcher.value().contains(VARIABLE) || !values.iter().any(|value| matcher.matches(value)) {
                     continue;

@@ -69,6 +69,20 @@ impl NotifierKind for Alertmanager {
 }
 
 impl Notifier for Alertmanager {
+    /// Every member; one that is down is told, though the others would take the alerts.
+    fn reach(&self) -> Option<Answer<'_>> {
+        Some(Box::pin(async move {
+            let answers = join_all(self.members.iter().map(Endpoint::reach)).await;
+            for (member, answer) in self.members.iter().zip(answers) {
+                answer.map_err(|mut failure| {
+                    failure.message = format!("{}: {}", member.name(), failure.message);
+                    failure
+                })?;
+            }
+            Ok(())
+        }))
+    }
+
     fn deliver<'a>(&'a self, attempt: &'a Attempt<'a>) -> Answer<'a> {
         Box::pin(async move {
             let alerts = &attempt.notification.alerts;

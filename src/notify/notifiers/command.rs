@@ -62,6 +62,18 @@ impl NotifierKind for Command {
 }
 
 impl Notifier for Command {
+    /// Whether the program is there; it is not run.
+    fn reach(&self) -> Option<Answer<'_>> {
+        let found = std::fs::metadata(&self.program).map(|data| data.is_file());
+        let answer = match found {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(format!("{} is no file", self.program.display())),
+            Err(error) => Err(format!("{}: {error}", self.program.display())),
+        };
+        let failed = |message| Failure::later(FailureReason::Other, message);
+        Some(Box::pin(std::future::ready(answer.map_err(failed))))
+    }
+
     fn deliver<'a>(&'a self, attempt: &'a Attempt<'a>) -> Answer<'a> {
         Box::pin(async move {
             let body = Body::new(attempt.notification, attempt.runbooks, self.max_alerts).with(attempt.evidence);

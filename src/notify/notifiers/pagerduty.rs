@@ -64,6 +64,10 @@ impl NotifierKind for PagerDuty {
 }
 
 impl Notifier for PagerDuty {
+    fn reach(&self) -> Option<Answer<'_>> {
+        Some(Box::pin(self.endpoint.reach()))
+    }
+
     fn deliver<'a>(&'a self, attempt: &'a Attempt<'a>) -> Answer<'a> {
         Box::pin(async move {
             let body = self.event(attempt);

@@ -53,6 +53,10 @@ impl NotifierKind for Slack {
 }
 
 impl Notifier for Slack {
+    fn reach(&self) -> Option<Answer<'_>> {
+        Some(Box::pin(self.endpoint.reach()))
+    }
+
     fn for_people(&self) -> bool {
         true
     }

@@ -6,6 +6,7 @@ use crate::model::labels::ALERT_NAME;
 use crate::model::{AlertStatus, Labels, Timestamp};
 use crate::runbooks::{Runbook, Runbooks};
 
+use super::super::drill::is_drill;
 use super::super::evidence::{Evidence, Measured, Unit};
 use super::super::links;
 use super::super::message::{Collapsed, Notification, Told};
@@ -64,7 +65,8 @@ impl<'a> Story<'a> {
     /// The alerts' name, or what they have in common.
     pub fn title(&self) -> String {
         if let Some(name) = self.notification.common_labels.get(ALERT_NAME) {
-            return name.to_owned();
+            let test = if is_drill(&self.notification.common_labels) { "TEST " } else { "" };
+            return format!("{test}{name}");
         }
         let values: Vec<&str> = self.notification.group_labels.iter().map(|(_, value)| value).collect();
         match values.is_empty() {

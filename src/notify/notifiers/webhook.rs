@@ -53,6 +53,10 @@ impl NotifierKind for Webhook {
 }
 
 impl Notifier for Webhook {
+    fn reach(&self) -> Option<Answer<'_>> {
+        Some(Box::pin(self.endpoint.reach()))
+    }
+
     fn deliver<'a>(&'a self, attempt: &'a Attempt<'a>) -> Answer<'a> {
         Box::pin(async move {
             let (content_type, body) = self.body(attempt).map_err(|error| {

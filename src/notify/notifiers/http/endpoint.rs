@@ -44,6 +44,19 @@ impl Endpoint {
         format!("{}{port}", self.url.host_str().unwrap_or_default())
     }
 
+    /// Whether somebody answers there, over TLS and the proxy as configured. Asks for the head of the root page, without
+    /// the URL's path and without credentials: those are for messages alone. Any answer will do.
+    pub async fn reach(&self) -> Result<(), Failure> {
+        let mut root = self.url.clone();
+        root.set_path("/");
+        root.set_query(None);
+        let _ = (root.set_username(""), root.set_password(None));
+        match tokio::time::timeout(self.timeout.std(), self.client.head(root).send()).await {
+            Ok(answer) => answer.map(drop).map_err(|error| self.broken(error)),
+            Err(_) => Err(Failure::later(FailureReason::Timeout, format!("no answer within {}", self.timeout))),
+        }
+    }
+
     /// One request within the time-out. A 2xx comes back with the beginning of its body if `listens`.
     pub async fn post(&self, post: Post<'_>) -> Result<String, Failure> {
         match tokio::time::timeout(self.timeout.std(), self.exchange(post)).await {
