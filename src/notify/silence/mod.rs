@@ -66,7 +66,7 @@ pub struct Turn {
     pub state: SilenceState,
 }
 
-/// Silences by what they ask of one label.
+/// Silences by the value that they ask for.
 type ByValue = HashMap<Arc<str>, Vec<Arc<Silence>>>;
 
 /// Every known silence.
