@@ -65,7 +65,6 @@ pub const ALL: &[Subcommand] = &[
     alerts::COMMAND,
     silence::COMMAND,
     drill::COMMAND,
-    slo::COMMAND,
     demo::COMMAND,
     metrics::COMMAND,
 ];
