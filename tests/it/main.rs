@@ -37,6 +37,8 @@ mod heartbeat;
 mod history;
 /// Lints find mistakes, and only mistakes.
 mod lints;
+/// A probe that stops is no recovery.
+mod missing_data;
 /// Prometheus, promtool and Alertmanager work with memsentry.
 mod peers;
 /// A throwaway Postgres cluster with the service's tables, for the suites that need one.
