@@ -45,6 +45,12 @@ impl Scene {
     }
 }
 
+/// A page without what is gathered anew after a restart.
+fn without_evidence(mut page: serde_json::Value) -> serde_json::Value {
+    page.as_object_mut().map(|page| page.remove("evidence"));
+    page
+}
+
 /// In each round the receiver has read the notification and not answered when the daemon dies; the service changes
 /// before the next daemon starts.
 #[tokio::test]
@@ -68,7 +74,7 @@ async fn what_was_decided_before_a_crash_arrives_after_it_with_the_same_key() {
             .webhook
             .wait(&format!("round {round}: {} again", held.key), |page| page.taken && page.key == held.key)
             .await;
-        assert_eq!(repeat.body, held.body, "round {round}");
+        assert_eq!(without_evidence(repeat.body), without_evidence(held.body), "round {round}");
         arrived += 1;
     }
     let mut deliveries: BTreeMap<String, u32> = BTreeMap::new();
