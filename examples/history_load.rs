@@ -1,8 +1,8 @@
 //! Fills a store with synthetic time, as fast as it goes, and prints what a daemon would hold, write and wait for.
 //!
-//! `cargo run --release --example history_load -- [series] [days] [seconds between scrapes]`. Values look like those
-//! of probes and queues: many that hardly ever change, counters, and gauges with fractions. The last lines are a
-//! restart and a query over all of it.
+//! `cargo run --release --example history_load -- [series] [days] [seconds between scrapes] [file]`. Values look like
+//! those of probes and queues: many that hardly ever change, counters, and gauges with fractions. The last lines are a
+//! restart and a query over all of it. A file that is named is kept, and its samples end now: a daemon may go on with it.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::disallowed_methods)]
 
 use std::path::Path;
@@ -10,12 +10,10 @@ use std::time::Instant;
 
 use anyhow::Result;
 use memsentry::metrics::Registry;
-use memsentry::model::{Duration, Labels, Matcher, Timestamp};
+use memsentry::model::{Clock, Duration, Labels, Matcher, Timestamp};
 use memsentry::store::Store;
 use memsentry::tsdb::{Settings, Tsdb};
 use tokio_util::sync::CancellationToken;
-
-const START: i64 = 1_700_000_000_000;
 
 /// A number from a file of `/proc/self`, by the text before it.
 fn own(file: &str, before: &str) -> f64 {
@@ -73,26 +71,27 @@ impl Source {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let mut args = std::env::args().skip(1).map(|arg| arg.parse::<i64>());
-    let mut next = |default| args.next().transpose().map(|given| given.unwrap_or(default));
+    let mut args = std::env::args().skip(1);
+    let mut next = |default| args.next().map_or(Ok(default), |arg| arg.parse::<i64>());
     let (series, days, interval) = (next(1000)?, next(7)?, next(5)?);
     let scrapes = days * 86_400 / interval;
     let dir = tempfile::tempdir_in(".")?;
-    let path = dir.path().join("memsentry.db");
+    let path = args.next().map_or_else(|| dir.path().join("memsentry.db"), Into::into);
+    let start = Clock::system().now().millis() / 1000 * 1000 - days * 86_400_000;
     let settings = Settings { retention: Duration::from_secs(7 * 86_400), ..Settings::default() };
 
     let registry = Registry::new();
     let (store, writer) = Store::open(Some(&path), &registry).await;
     tokio::spawn((writer.start)());
     let tsdb = Tsdb::new(&settings, &registry);
-    tsdb.keep_history(store.clone(), &registry, Timestamp::from_millis(START), CancellationToken::new()).await;
+    tsdb.keep_history(store.clone(), &registry, Timestamp::from_millis(start), CancellationToken::new()).await;
     let mut source = Source::new(usize::try_from(series)?);
     let (mut most, mut slowest, mut all) = (0.0_f64, 0.0_f64, Vec::new());
     println!("before: resident {:.1} MB", resident());
     let (began, processor, written) = (Instant::now(), processor_seconds(), own("io", "wchar:"));
     for scrape in 0..scrapes {
         source.step();
-        let at = Timestamp::from_millis(START + scrape * interval * 1000);
+        let at = Timestamp::from_millis(start + scrape * interval * 1000);
         tsdb.append_all(at, source.labels.iter().zip(source.values.iter().copied()));
         let watch = Instant::now();
         tsdb.persist().await;
@@ -116,12 +115,12 @@ async fn main() -> Result<()> {
     println!("file {:.0} MB, {:.2} bytes a sample", size / 1e6, size / count / series as f64);
     store.close().await?;
     drop(tsdb);
-    let to = Timestamp::from_millis(START + scrapes * interval * 1000);
-    restart(&path, &settings, to).await
+    let to = Timestamp::from_millis(start + scrapes * interval * 1000);
+    restart(&path, &settings, (Timestamp::from_millis(start), to)).await
 }
 
 /// Starts over the same file and reads one series from end to end.
-async fn restart(path: &Path, settings: &Settings, to: Timestamp) -> Result<()> {
+async fn restart(path: &Path, settings: &Settings, (from, to): (Timestamp, Timestamp)) -> Result<()> {
     let (store, writer) = Store::open(Some(path), &Registry::new()).await;
     tokio::spawn((writer.start)());
     let registry = Registry::new();
@@ -132,9 +131,9 @@ async fn restart(path: &Path, settings: &Settings, to: Timestamp) -> Result<()> 
     let watch = Instant::now();
     let query = tsdb.with_history();
     let one = [Matcher::equal("__name__", "chat_memory_metric_0"), Matcher::equal("le", "7")];
-    let mut found = query.select(&one, Timestamp::from_millis(START), to);
+    let mut found = query.select(&one, from, to);
     while query.fetch().await? {
-        found = query.select(&one, Timestamp::from_millis(START), to);
+        found = query.select(&one, from, to);
     }
     println!("one series over all of it: {} samples in {:.0?}", found[0].samples.len(), watch.elapsed());
     Ok(())

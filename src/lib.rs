@@ -9,6 +9,7 @@ pub mod commands;
 pub mod config;
 pub mod evidence;
 pub mod heartbeat;
+pub mod lint;
 pub mod memory_api;
 pub mod metrics;
 pub mod model;

@@ -19,6 +19,7 @@ mod sections;
 mod text;
 
 pub use diagnostics::{Diagnostic, Language};
+pub use links::Link;
 
 /// Largest file that is taken for a runbook, in bytes.
 const LARGEST: u64 = 256 * 1024;
@@ -87,6 +88,12 @@ impl Runbook {
     #[must_use]
     pub fn without(&self, heading: &str) -> Self {
         Self { name: self.name.clone(), markdown: sections::without(&self.markdown, heading) }
+    }
+
+    /// Every link in it, in order.
+    #[must_use]
+    pub fn links(&self) -> Vec<Link> {
+        links::of(&self.markdown)
     }
 
     /// The blocks that are run when its alert is told, in order; those whose marking is wrong are left out.

@@ -31,7 +31,7 @@ receivers: [{name: nobody}]
 ";
 
 /// The release binary beside this program, if it was built.
-fn binary() -> Option<PathBuf> {
+pub fn binary() -> Option<PathBuf> {
     let own = std::env::current_exe().ok()?;
     let path = own.ancestors().nth(2)?.join("memsentry");
     path.exists().then_some(path)
@@ -99,7 +99,7 @@ fn demo_memory(binary: &Path) -> Option<f64> {
 }
 
 /// Asks it to end, as a person would, so that it takes its Postgres along.
-fn end(child: &mut Child) {
+pub fn end(child: &mut Child) {
     let _ = Command::new("kill").arg(child.id().to_string()).status();
     let _ = child.wait();
 }

@@ -1,7 +1,8 @@
-//! The least HTTP that the measurements need: one request on one connection.
+//! The least HTTP that the measurements need: one request on one connection, and a server on loopback.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The body of the answer, if it came with a status of 2xx.
@@ -32,6 +33,41 @@ fn send(address: &str, head: &str, body: &[u8]) -> Option<String> {
         return None;
     }
     Some(body.to_owned())
+}
+
+/// Answers every request with what `answer` says to its body, status 200, until the process ends. Gives its address.
+pub fn serve(kind: &'static str, answer: impl Fn(&[u8]) -> String + Send + Sync + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound").to_string();
+    let answer = Arc::new(answer);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let answer = Arc::clone(&answer);
+            std::thread::spawn(move || converse(stream, kind, &*answer));
+        }
+    });
+    address
+}
+
+fn converse(mut stream: TcpStream, kind: &str, answer: &dyn Fn(&[u8]) -> String) -> Option<()> {
+    stream.set_nodelay(true).ok()?;
+    let mut requests = BufReader::new(stream.try_clone().ok()?);
+    loop {
+        let (mut length, mut line) = (0, String::new());
+        while line != "\r\n" {
+            line.clear();
+            if requests.read_line(&mut line).ok()? == 0 {
+                return None;
+            }
+            let header = line.to_ascii_lowercase();
+            length = header.strip_prefix("content-length:").map_or(length, |value| value.trim().parse().unwrap_or(0));
+        }
+        let mut body = vec![0; length];
+        requests.read_exact(&mut body).ok()?;
+        let answer = answer(&body);
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n", answer.len());
+        stream.write_all((head + &answer).as_bytes()).ok()?;
+    }
 }
 
 /// The value of a series in the text format; the series as it is written there.

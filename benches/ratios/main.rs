@@ -1,7 +1,8 @@
 //! Figures as ratios: we and others do the same work in one run on one machine. `scripts/bench` runs it.
 //!
 //! Absolute figures depend on the machine and on who else uses it; ratios, of processor time above all, much less. Writes below the
-//! target folder only. A name as argument (`rules`, `storage`, `exposition`, `probe`, `daemon`) measures that part.
+//! target folder only. A name as argument (`rules`, `storage`, `exposition`, `probe`, `daemon`,
+//! `latency`, `memory`) measures that part.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,6 +16,8 @@
 mod daemon;
 mod exposition;
 mod http;
+mod latency;
+mod memory;
 mod probe;
 mod prometheus;
 mod remote_write;
@@ -74,6 +77,12 @@ fn main() {
     if wanted("daemon") {
         daemon::measure(&mut table, &folder);
     }
+    if wanted("latency") {
+        latency::measure(&mut table, &folder);
+    }
+    if wanted("memory") {
+        memory::measure(&mut table, &folder);
+    }
     println!();
     table.print();
 }
@@ -96,10 +105,12 @@ fn compare_rules(table: &mut Table, peer: Option<&Prometheus>, origin: i64) {
         let (ticks, stride) = if name == workload::MIX { (20, 13) } else { (50, 5) };
         let ours = ours.evaluate(&sources, name, ticks, stride);
         let what = match name {
-            "few_series" => "threshold over 10 series".to_owned(),
             "recorded" => "rate of 500 series, written back".to_owned(),
             workload::MIX => format!("mix of {} rules", workload::MIXED_RULES),
-            kind => format!("{} over 500 series", kind.replace('_', " ")),
+            kind => match kind.strip_prefix("one_") {
+                Some(kind) => format!("{} over 10 series", kind.replace('_', " ")),
+                None => format!("{} over 500 series", kind.replace('_', " ")),
+            },
         };
         let peer = |figure: fn(&prometheus::Cost) -> f64| {
             let figure = theirs.get(i).map(figure)?;

@@ -1,8 +1,8 @@
 //! What both sides are given: the same series, the same samples, the same rules.
 //!
 //! 500 gauges, 500 counters and 50 histograms of 10 buckets, all with a name and three labels, one sample in five
-//! seconds. No rule fires, as in nearly every evaluation of a healthy day; `recorded` is the one whose every
-//! result is written back.
+//! seconds. Each kind of rule is there over all 500 series of a metric, and over the 10 of one target. No rule fires, as
+//! in nearly every evaluation of a healthy day; `recorded` is the one whose every result is written back.
 
 use std::fmt::Write as _;
 
@@ -81,33 +81,50 @@ pub struct Kind {
 
 /// Every kind that is measured.
 pub const KINDS: &[Kind] = &[
-    Kind { name: "threshold", records: false, expression: |i| format!("{DEPTH} > {}", 1000 + i) },
-    Kind { name: "rate", records: false, expression: |i| format!("rate({REQUESTS}[5m]) > {}", 1000 + i) },
+    Kind { name: "threshold", records: false, expression: |i| threshold(i, "") },
+    Kind { name: "rate", records: false, expression: |i| rate(i, "") },
+    Kind { name: "histogram_quantile", records: false, expression: |i| quantile(i, "") },
+    Kind { name: "ratio_of_sums", records: false, expression: |i| format!("{} > {}", ratio("", "5m"), 2 + i) },
+    Kind { name: "burn_rate", records: false, expression: |i| burn_rate(i, "") },
+    Kind { name: "one_threshold", records: false, expression: |i| threshold(i, &target(i)) },
+    Kind { name: "one_rate", records: false, expression: |i| rate(i, &target(i)) },
+    Kind { name: "one_histogram_quantile", records: false, expression: |i| quantile(i, &target(i)) },
     Kind {
-        name: "histogram_quantile",
+        name: "one_ratio_of_sums",
         records: false,
-        expression: |i| format!("histogram_quantile(0.99, sum by (target, le) (rate({BUCKETS}[5m]))) > {}", 1000 + i),
+        expression: |i| format!("{} > {}", ratio(&target(i), "5m"), 2 + i),
     },
-    Kind { name: "ratio_of_sums", records: false, expression: |i| format!("{} > {}", ratio("5m"), 2 + i) },
-    Kind {
-        name: "burn_rate",
-        records: false,
-        expression: |i| format!("{} > {} and {} > {}", ratio("5m"), 2 + i, ratio("1h"), 2 + i),
-    },
-    Kind {
-        name: "few_series",
-        records: false,
-        expression: |i| format!("{DEPTH}{{target=\"target-{}\"}} > 1000", i % 50),
-    },
+    Kind { name: "one_burn_rate", records: false, expression: |i| burn_rate(i, &target(i)) },
     Kind { name: "recorded", records: true, expression: |i| format!("rate({REQUESTS}[5m]) * {}", i + 1) },
 ];
 
-fn ratio(range: &str) -> String {
-    let sum = |matchers: &str| format!("sum by (target) (rate({REQUESTS}{matchers}[{range}]))");
-    format!("{} / {}", sum("{code=\"500\"}"), sum(""))
+/// The matcher that leaves the series of one target.
+fn target(i: usize) -> String {
+    format!("target=\"target-{}\"", i % 50)
 }
 
-/// The group of all kinds but the recorded one.
+fn threshold(i: usize, matcher: &str) -> String {
+    format!("{DEPTH}{{{matcher}}} > {}", 1000 + i)
+}
+
+fn rate(i: usize, matcher: &str) -> String {
+    format!("rate({REQUESTS}{{{matcher}}}[5m]) > {}", 1000 + i)
+}
+
+fn quantile(i: usize, matcher: &str) -> String {
+    format!("histogram_quantile(0.99, sum by (target, le) (rate({BUCKETS}{{{matcher}}}[5m]))) > {}", 1000 + i)
+}
+
+fn ratio(matcher: &str, range: &str) -> String {
+    let sum = |more: &str| format!("sum by (target) (rate({REQUESTS}{{{more}{matcher}}}[{range}]))");
+    format!("{} / {}", sum("code=\"500\","), sum(""))
+}
+
+fn burn_rate(i: usize, matcher: &str) -> String {
+    format!("{} > {} and {} > {}", ratio(matcher, "5m"), 2 + i, ratio(matcher, "1h"), 2 + i)
+}
+
+/// The group of all kinds but the recorded one, half of its rules over one target each.
 pub const MIX: &str = "mix";
 
 /// The names of all groups.

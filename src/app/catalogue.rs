@@ -28,6 +28,27 @@ pub fn areas() -> Vec<Area> {
     ]
 }
 
+/// A label whose values are a closed set: the metric (`None` for every one that has it), the label, the values.
+pub type ClosedLabel = (Option<&'static str>, &'static str, Vec<&'static str>);
+
+/// Labels whose values do not depend on a configuration.
+#[must_use]
+pub fn closed_labels() -> Vec<ClosedLabel> {
+    let call: Vec<_> = memory_api::FailureReason::ALL.iter().map(|reason| reason.as_str()).collect();
+    let run: Vec<_> = probes::Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+    let told: Vec<_> = notify::notifiers::FailureReason::ALL.iter().map(|reason| reason.as_str()).collect();
+    vec![
+        (None, "route", memory_api::Route::ALL.iter().map(|route| route.as_str()).collect()),
+        (None, "step", probes::KINDS.iter().flat_map(|kind| kind.steps.iter().copied()).collect()),
+        (None, "notifier", notify::notifiers::KINDS.iter().map(|kind| kind.name).collect()),
+        (Some("chat_memory_request_failures_total"), "reason", call),
+        (Some("chat_memory_probe_failures_total"), "reason", run.clone()),
+        (Some("chat_memory_update_failures_total"), "reason", run),
+        (Some("chat_memory_database_read_failures_total"), "reason", queue::DatabaseError::REASONS.to_vec()),
+        (Some("memsentry_notification_failures_total"), "reason", told),
+    ]
+}
+
 /// The reference page, in markdown.
 #[must_use]
 pub fn markdown() -> String {

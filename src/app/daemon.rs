@@ -86,7 +86,7 @@ impl Daemon {
     pub async fn start(plan: Plan, registry: Registry) -> Result<Self> {
         let clock = Clock::system();
         let started_at = clock.now();
-        let Plan { config, file, mut rules, runbooks, notify, heartbeat, clients } = plan;
+        let Plan { config, file, mut rules, runbooks, notify, heartbeat, clients, .. } = plan;
         let web = Web::bind(&config.web).await?;
         let address = web.local_addr();
         let (base, work) = (Scope::new(&registry), Scope::new(&registry));

@@ -20,6 +20,10 @@ pub struct Plan {
     pub config: Config,
     /// Its file, as the user named it.
     pub file: PathBuf,
+    /// Its folder, to which relative paths refer.
+    pub folder: PathBuf,
+    /// Its text, to find places in.
+    pub document: Document,
     /// The rules, without state.
     pub rules: RuleSet,
     /// The runbooks.
@@ -36,10 +40,16 @@ impl Plan {
     /// Reads the file at `path` and every file that it names.
     ///
     /// # Errors
-    /// Every mistake of every file, with its place. Mistakes of the configuration's form come alone, because
-    /// what it names is not known then.
+    /// Every mistake of every file, with its place. Beside mistakes of the configuration's form those of rule files and
+    /// runbooks are told too, where the sections that name them can be read.
     pub fn load(path: &Path, registry: &Registry, clock: &Clock) -> Result<Self, Vec<Problem>> {
-        let config::Loaded { config, folder, document } = config::load(path)?;
+        let config::Loaded { config, folder, document } = match config::load(path) {
+            Ok(loaded) => loaded,
+            Err(mut problems) => {
+                problems.extend(beside_mistakes(path));
+                return Err(problems);
+            }
+        };
         let mut problems = Vec::new();
         let mut wrong = |found: Vec<Problem>| problems.extend(found);
 
@@ -73,12 +83,31 @@ impl Plan {
             }
         }
         match (rules, notify) {
-            (Some(rules), Some(notify)) if problems.is_empty() => {
-                Ok(Self { config, file: path.to_owned(), rules, runbooks, notify, heartbeat, clients })
-            }
+            (Some(rules), Some(notify)) if problems.is_empty() => Ok(Self {
+                config,
+                file: path.to_owned(),
+                folder,
+                document,
+                rules,
+                runbooks,
+                notify,
+                heartbeat,
+                clients,
+            }),
             _ => Err(problems),
         }
     }
+}
+
+/// What is wrong with the files that a configuration names which is wrong itself.
+fn beside_mistakes(path: &Path) -> Vec<Problem> {
+    let Some(config::Named { rules, runbooks, folder, document }) = config::named_files(path) else {
+        return Vec::new();
+    };
+    let rules = rules.and_then(|rules| RuleSet::load(&rules, &folder, "", &Registry::new()).err());
+    let runbooks = runbooks.and_then(|runbooks| Runbooks::load(runbooks.dir.as_deref()).err());
+    let rules = located(rules.unwrap_or_default(), "", &document, &folder);
+    rules.into_iter().chain(located(runbooks.unwrap_or_default(), "runbooks", &document, &folder)).collect()
 }
 
 /// Problems of files that a section of the configuration names: those about the naming get their place in the

@@ -59,12 +59,12 @@ pub const ALL: &[Subcommand] = &[
     run::COMMAND,
     check::COMMAND,
     route::COMMAND,
+    slo::COMMAND,
     test_rules::COMMAND,
     probe::COMMAND,
     alerts::COMMAND,
     silence::COMMAND,
     drill::COMMAND,
-    slo::COMMAND,
     demo::COMMAND,
     metrics::COMMAND,
 ];

@@ -18,11 +18,14 @@ pub(super) fn talk(line: &str) {
 
 /// Problems on standard error, each with an excerpt of the file it is in, where that can be read.
 pub(super) fn problems(problems: &[Problem]) {
-    for problem in problems {
-        match problem.place.and_then(|_| std::fs::read_to_string(&problem.file).ok()) {
-            Some(text) => talk(&excerpt(problem, &text)),
-            None => talk(&format!("error: {problem}")),
-        }
+    problems.iter().for_each(|found| problem(found, true, ""));
+}
+
+/// One problem on standard error; a warning unless it is an error, behind the name of what found it.
+pub(super) fn problem(problem: &Problem, is_error: bool, name: &str) {
+    match problem.place.and_then(|_| std::fs::read_to_string(&problem.file).ok()) {
+        Some(text) => talk(&excerpt(problem, &text, is_error, name)),
+        None => talk(&format!("{}{name}: {problem}", if is_error { "error" } else { "warning" })),
     }
 }
 
@@ -40,7 +43,8 @@ pub(super) fn json(problem: &Problem) -> serde_json::Value {
 }
 
 /// One problem with the line it is about, a caret under it, what was allowed and what to do.
-pub(super) fn excerpt(problem: &Problem, text: &str) -> String {
+pub(super) fn excerpt(problem: &Problem, text: &str, is_error: bool, name: &str) -> String {
+    let level = if is_error { Level::ERROR } else { Level::WARNING };
     let Some(place) = problem.place else { return format!("error: {problem}") };
     let start: usize = text.split_inclusive('\n').take(place.line - 1).map(str::len).sum();
     let line = text.get(start..).unwrap_or("").lines().next().unwrap_or("");
@@ -50,10 +54,11 @@ pub(super) fn excerpt(problem: &Problem, text: &str) -> String {
     let bracketed = line.get(..offset).is_some_and(|before| before.contains(['{', '[']));
     let end = if bracketed { rest.find([',', ']', '}']) } else { rest.find(" #") };
     let length = end.unwrap_or(rest.len()).max(usize::from(!rest.is_empty()));
+    let name = if name.is_empty() { String::new() } else { format!("{name} ") };
     let title = if problem.path.is_empty() {
-        problem.message.clone()
+        format!("{name}{}", problem.message)
     } else {
-        format!("{}: {}", problem.path, problem.message)
+        format!("{name}{}: {}", problem.path, problem.message)
     };
     let at = start + offset;
     let snippet = Snippet::source(text)
@@ -61,7 +66,7 @@ pub(super) fn excerpt(problem: &Problem, text: &str) -> String {
         .annotation(AnnotationKind::Primary.span(at..(at + length).min(text.len())));
     let notes = problem.notes.iter().map(|note| Level::NOTE.message(note.as_str()));
     let hints = problem.hint.iter().map(|hint| Level::HELP.message(hint.as_str()));
-    let group = Group::with_title(Level::ERROR.primary_title(title.as_str())).element(snippet);
+    let group = Group::with_title(level.primary_title(title.as_str())).element(snippet);
     let group = group.elements(notes).elements(hints);
     Renderer::plain().render(&[group])
 }
@@ -78,7 +83,7 @@ mod tests {
             .hint("did you mean \"roundtrip\"?");
         problem.file = "m.yaml".into();
         problem.place = Some(Place { line: 2, column: 11 });
-        let shown = excerpt(&problem, "probes:\n  - kind: roundtrp\n");
+        let shown = excerpt(&problem, "probes:\n  - kind: roundtrp\n", true, "");
         for part in ["m.yaml:2:11", "  - kind: roundtrp", "^^^^^^^^", "known kinds: health, roundtrip", "did you mean"]
         {
             assert!(shown.contains(part), "{part} in\n{shown}");

@@ -119,6 +119,9 @@ fn line(route: &RouteView) -> String {
             line = format!("{line}; {word} in {}", names.join(", "));
         }
     }
+    if !route.escalate.is_empty() {
+        line = format!("{line}; if nobody acknowledges, {}", route.escalate.join(", "));
+    }
     line
 }
 

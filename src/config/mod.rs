@@ -3,7 +3,10 @@
 //! [`load`] reads one YAML file, resolves secrets, and answers with the whole configuration or with every
 //! mistake and its place. A loaded configuration never changes; a reload loads another.
 
+mod budget;
 pub mod env;
+mod foreign;
+mod named;
 mod names;
 
 use std::path::{Path, PathBuf};
@@ -12,7 +15,11 @@ use serde::Deserialize;
 
 use crate::model::{Problem, Secret};
 use crate::yaml::{Decoded, Document};
+pub use named::{Named, named_files};
+
 use crate::{evidence, heartbeat, memory_api, notify, probes, queue, rules, runbooks, scrape, store, tsdb, web};
+
+pub use foreign::Global;
 
 /// A whole configuration file.
 #[derive(Debug, Clone, Deserialize)]
@@ -62,6 +69,9 @@ pub struct Config {
     /// The destinations that routes name.
     #[serde(default)]
     pub receivers: Vec<notify::Receiver>,
+    /// Whether receivers may run programs on this machine (`command_configs`); false unless set.
+    #[serde(default)]
+    pub allow_commands: bool,
     /// How long it is remembered what happened to alerts.
     #[serde(default)]
     pub history: notify::History,
@@ -77,6 +87,9 @@ pub struct Config {
     /// The older name of `time_intervals`.
     #[serde(default)]
     pub mute_time_intervals: Vec<notify::TimeInterval>,
+    /// Defaults for receivers.
+    #[serde(default)]
+    pub global: Global,
 }
 
 /// One service to watch.
@@ -145,6 +158,7 @@ impl Config {
         notify::Settings {
             route: self.route.clone(),
             receivers: self.receivers.clone(),
+            allow_commands: self.allow_commands,
             history: self.history,
             acknowledge: self.acknowledge,
             inhibit_rules: self.inhibit_rules.clone(),
@@ -181,6 +195,7 @@ impl Config {
     /// What is wrong beyond the form of each value.
     fn problems(&self) -> Vec<Problem> {
         let mut problems = names::problems(self);
+        problems.extend(budget::problems(self));
         for (index, target) in self.targets.iter().enumerate() {
             let at = format!("targets[{index}]");
             let service = target.service.problems().into_iter().map(|p| p.below("service"));
@@ -197,6 +212,7 @@ impl Config {
             ("web", self.web.problems()),
             ("heartbeat", self.heartbeat.iter().flat_map(heartbeat::Settings::problems).collect()),
             ("", self.notify().problems()),
+            ("global", foreign::problems(&self.global)),
         ];
         for (name, found) in sections {
             problems.extend(found.into_iter().map(|problem| problem.below(name)));
@@ -261,9 +277,11 @@ fn read(path: &Path, name: &str) -> Result<String, Vec<Problem>> {
 /// # Errors
 /// Every mistake, with file, line and column.
 pub fn parse(name: &str, text: &str, folder: &Path) -> Result<(Config, Document), Vec<Problem>> {
-    let document = Document::parse(name, text)?;
+    let mut document = Document::parse(name, text)?;
+    document.inherit("global", "receivers", foreign::INHERITED);
     let mut decoded = document.decode_partly::<Config>(&|source| env::secret(source, folder));
     let mut problems = std::mem::take(&mut decoded.problems);
+    foreign::advise(&mut problems);
     if let Some(config) = &mut decoded.value {
         config.resolve_paths(folder);
         config.rules.slos.clone_from(&config.slos);
@@ -280,6 +298,7 @@ pub fn parse(name: &str, text: &str, folder: &Path) -> Result<(Config, Document)
 fn can_be_believed(path: &str, decoded: &Decoded<Config>) -> bool {
     let missed_names = (path.starts_with("probes") && decoded.has_gaps("targets"))
         || (path.starts_with("route") && decoded.has_gaps("receivers"))
+        || (path.contains("_time_intervals[") && decoded.has_gaps("time_intervals"))
         || (path == "targets" && decoded.has_gaps("targets"));
     decoded.is_numbered_right(path) && !decoded.is_beside_a_gap(path) && !missed_names
 }

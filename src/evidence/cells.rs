@@ -16,8 +16,8 @@ static FRACTION: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(\d\d:\d\d:\d\d
 /// As it is shown; nothing for null.
 pub(super) fn cell(text: Option<&str>) -> String {
     let Some(text) = text else { return String::new() };
-    let text = Redactor::default().clean(text);
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = Redactor::default().clean(&text);
     cut(&FRACTION.replace_all(&text, "$1"), LONGEST)
 }
 

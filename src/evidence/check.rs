@@ -104,7 +104,7 @@ pub(super) fn data<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>) -> Valu
     let none: [(&str, &str); 0] = [];
     Value::fields([
         ("Labels", Value::texts(labels)),
-        ("ExternalLabels", Value::texts(none.into_iter())),
+        ("ExternalLabels", Value::texts(none)),
         ("ExternalURL", Value::text("")),
         ("Value", Value::Float(0.0)),
     ])
@@ -127,7 +127,7 @@ mod tests {
             [
                 "runbooks/Own.md:21:1: a diagnostic needs a title\nhint: write title=\"Oldest rows\" behind it",
                 "runbooks/Own.md:5:1: diagnostic \"a\": begins with \"delete\"; allowed are select, with, show, explain",
-                "runbooks/Own.md:9:1: diagnostic \"b\": 1:5: unexpected end of input",
+                "runbooks/Own.md:9:1: diagnostic \"b\": 1:5: unexpected end of input, expected an expression",
                 "runbooks/Own.md:13:1: diagnostic \"c\": undefined variable \"$label\"",
                 "runbooks/Own.md:17:1: diagnostic \"d\": has 2 parameters ($1 and so on), but names 0 labels for them",
             ]

@@ -176,3 +176,6 @@ fn database(all: Vec<(String, Database)>, target: Option<&str>) -> Result<(Strin
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,7 +56,7 @@ fn told(run: &Outcome, history: &History, external_url: &str, show_texts: bool) 
         step: step.to_owned(),
         reason: reason.to_owned(),
         message,
-        request: exchange.map(|exchange| request(exchange)),
+        request: exchange.map(request),
         request_id: exchange.map(|exchange| exchange.exchange.request_id.clone()),
         excerpt: exchange.and_then(|exchange| excerpt(run, exchange, show_texts)),
         queue: run.queue.as_ref().map(queue),

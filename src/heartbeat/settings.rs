@@ -6,14 +6,14 @@ use std::time::Duration as StdDuration;
 use serde::Deserialize;
 
 use crate::model::{Duration, Problem};
-use crate::notify::notifiers::webhook::{HttpConfig, WebhookUrl};
+use crate::notify::notifiers::http::{HttpConfig, SecretUrl};
 
 /// A ping to an address outside that raises the alarm when pings stop, such as healthchecks.io.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Where to ping; http or https. It may stand here, or in a file or variable (`url_file`, `url_env`).
-    pub url: WebhookUrl,
+    pub url: SecretUrl,
     /// Time between pings while all is well; 1m unless set, 1s to 1h. The other side should wait for two or three of
     /// them before it raises the alarm.
     #[serde(default = "default_interval")]
@@ -54,14 +54,14 @@ impl Settings {
     /// What is wrong beyond the form.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
-        let mut problems: Vec<Problem> = self.url.checked().err().map(|problem| *problem).into_iter().collect();
+        let mut problems: Vec<Problem> = self.url.parse("url").err().map(|problem| *problem).into_iter().collect();
         let between = |name: &str, value: Duration, least: Duration, most: Duration| {
             let wrong = !(least..=most).contains(&value);
             wrong.then(|| Problem::at(name, format!("{value} is not between {least} and {most}")))
         };
         problems.extend(between("interval", self.interval, Duration::from_secs(1), Duration::from_secs(3600)));
         problems.extend(between("timeout", self.timeout, Duration::from_millis(1), Duration::from_secs(60)));
-        problems.extend(self.http_config.problems().into_iter().map(|problem| problem.below("http_config")));
+        problems.extend(self.http_config.problems());
         problems
     }
 

@@ -321,6 +321,12 @@ impl Drills {
         Ok(report)
     }
 
+    /// All that are remembered, the newest first.
+    #[must_use]
+    pub fn all(&self) -> Vec<Report> {
+        self.0.reports().iter().cloned().collect()
+    }
+
     /// How a drill stands.
     #[must_use]
     pub fn report(&self, id: &str) -> Option<Report> {

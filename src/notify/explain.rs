@@ -34,6 +34,8 @@ pub struct RouteView {
     pub mute_time_intervals: Vec<String>,
     /// Time intervals in which alone it is not.
     pub active_time_intervals: Vec<String>,
+    /// Who else is told if nobody acknowledges in time: `boss after 15m`.
+    pub escalate: Vec<String>,
 }
 
 /// What a route did with an alert.
@@ -217,6 +219,7 @@ fn view(depth: usize, route: &PlannedRoute) -> RouteView {
         goes_on: route.goes_on,
         mute_time_intervals: route.mute_time_intervals.clone(),
         active_time_intervals: route.active_time_intervals.clone(),
+        escalate: route.escalate.iter().map(|step| format!("{} after {}", step.receiver, step.after)).collect(),
     }
 }
 

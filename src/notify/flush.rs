@@ -68,7 +68,8 @@ impl<'a> Flush<'a> {
         let member = |id: &Fingerprint| {
             let held = alerts.get(*id)?;
             let (ended, leaving) = (alerts.ended(held, at), group.leaving.contains(id));
-            let mut verdict = scene.judge(&held.alert);
+            let route = group.strays.get(id).and_then(|index| plan.route(*index)).or(scene.route);
+            let mut verdict = Scene { route, ..scene }.judge(&held.alert);
             let waits = dispatcher.waits(group_id, group, held, at);
             verdict.until(waits.flatten());
             let acknowledged = dispatcher.acknowledgements.of(&held.alert, at);

@@ -67,6 +67,8 @@ pub(super) struct Group {
     pub members: BTreeSet<Fingerprint>,
     /// Members that its route no longer takes: of them only the end is told.
     pub leaving: BTreeSet<Fingerprint>,
+    /// Members that another route to the same receiver takes now, with that route: its time intervals are theirs.
+    pub strays: BTreeMap<Fingerprint, usize>,
     pub created_at: Timestamp,
     /// The next regular look.
     pub next_flush: Timestamp,
@@ -101,6 +103,7 @@ impl Group {
             labels,
             members: BTreeSet::new(),
             leaving: BTreeSet::new(),
+            strays: BTreeMap::new(),
             created_at: at,
             next_flush: at + planned.group_wait,
             repeat_at: None,
@@ -126,6 +129,7 @@ impl Group {
     /// Lets a member go.
     pub fn remove(&mut self, member: Fingerprint) -> bool {
         self.leaving.remove(&member);
+        self.strays.remove(&member);
         self.first_told.remove(&member);
         self.muted.iter_mut().for_each(|muted| {
             muted.remove(&member);
@@ -160,6 +164,7 @@ impl Group {
             labels,
             members: BTreeSet::new(),
             leaving: BTreeSet::new(),
+            strays: BTreeMap::new(),
             created_at,
             next_flush: created_at,
             repeat_at: None,

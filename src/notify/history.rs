@@ -6,12 +6,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::labels::ALERT_NAME;
-use crate::model::{Alert, Labels, Timestamp};
+use crate::model::{Alert, Labels, MatchOp, Timestamp};
 use crate::store::{HistoryEntry, OutboxRow};
 
 pub use crate::store::{HistoryFilter, HistoryRow, MOST_READ};
 
 use super::acknowledge::Acknowledgement;
+use super::silence::Silence;
 
 /// Most fingerprints under which one attempt is found; names of alerts are all there.
 const MOST_FINGERPRINTS: usize = 100;
@@ -29,6 +30,10 @@ pub enum Event {
     Muted,
     /// Nothing does any more.
     Unmuted,
+    /// Somebody made or changed a silence.
+    Silenced,
+    /// A silence is over, or was ended.
+    Unsilenced,
     /// Somebody takes care of an alert.
     Acknowledged,
     /// The acknowledgement was taken back, or its time is over.
@@ -45,11 +50,13 @@ pub enum Event {
 
 impl Event {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Firing,
         Self::Resolved,
         Self::Muted,
         Self::Unmuted,
+        Self::Silenced,
+        Self::Unsilenced,
         Self::Acknowledged,
         Self::Unacknowledged,
         Self::Escalated,
@@ -66,6 +73,8 @@ impl Event {
             Self::Resolved => "resolved",
             Self::Muted => "muted",
             Self::Unmuted => "unmuted",
+            Self::Silenced => "silenced",
+            Self::Unsilenced => "unsilenced",
             Self::Acknowledged => "acknowledged",
             Self::Unacknowledged => "unacknowledged",
             Self::Escalated => "escalated",
@@ -196,6 +205,21 @@ pub fn acknowledgement(at: Timestamp, event: Event, given: &Acknowledgement, bec
     };
     let name = given.labels.get(ALERT_NAME).unwrap_or("").to_owned();
     entry(at, event, vec![name, given.fingerprint().to_string()], None, &facts)
+}
+
+/// A silence was made, changed, or is over. It is found under its id and the names of alerts that it asks for.
+#[must_use]
+pub fn silence(at: Timestamp, event: Event, silence: &Silence) -> HistoryEntry {
+    let names = silence.matchers.iter().filter(|m| m.name() == ALERT_NAME && m.op() == MatchOp::Equal);
+    let subjects = names.map(|m| m.value().to_owned()).chain([silence.id.to_string()]).collect();
+    let because = format!("silence {} of {} until {}", silence.id, silence.matcher_text(), silence.ends_at.rfc3339());
+    let facts = Facts {
+        by: Some(short(&silence.created_by)),
+        comment: Some(short(&silence.comment)).filter(|comment| !comment.is_empty()),
+        because: Some(short(&because)),
+        ..Facts::default()
+    };
+    entry(at, event, subjects, None, &facts)
 }
 
 /// How an attempt ended.

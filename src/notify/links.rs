@@ -4,7 +4,6 @@
 
 use std::fmt::Write;
 
-use crate::model::labels::ALERT_NAME;
 use crate::model::{Labels, Matcher};
 
 /// The last runs and failures of a probe.
@@ -20,19 +19,17 @@ pub fn silence(external_url: &str, labels: &Labels) -> String {
     below(external_url, &format!("/silences/new?filter={}", percent(&format!("{{{}}}", matchers.join(",")))))
 }
 
-/// The page on which one takes an alert over.
+/// The page on which one takes alerts over, by their fingerprints or names.
 #[must_use]
-pub fn acknowledge(external_url: &str, fingerprint: &str) -> String {
-    below(external_url, &format!("/alerts/{fingerprint}/acknowledge"))
+pub fn acknowledge<'a>(external_url: &str, alerts: impl IntoIterator<Item = &'a str>) -> String {
+    let alerts: Vec<String> = alerts.into_iter().map(|alert| format!("alert={}", percent(alert))).collect();
+    below(external_url, &format!("/acknowledge?{}", alerts.join("&")))
 }
 
-/// The alerts of this name on the page of all alerts.
+/// What happened to an alert so far.
 #[must_use]
-pub fn alert(external_url: &str, labels: &Labels) -> String {
-    match labels.get(ALERT_NAME) {
-        Some(_) => below(external_url, "/alerts"),
-        None => String::new(),
-    }
+pub fn history(external_url: &str, fingerprint: &str) -> String {
+    below(external_url, &format!("/alerts/history?alert={}", percent(fingerprint)))
 }
 
 fn below(external_url: &str, path: &str) -> String {
@@ -50,4 +47,23 @@ fn percent(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_a_label_holds_the_address_stays_one() {
+        let home = "https://watch.example";
+        let labels = Labels::from_pairs([("alertname", "A"), ("x", "a\"b & c/ü")]);
+        assert_eq!(
+            silence(home, &labels),
+            "https://watch.example/silences/new?filter=%7Balertname%3D%22A%22%2Cx%3D%22a%5C%22b%20%26%20c%2F%C3%BC%22%7D"
+        );
+        assert_eq!(probe(home, "a/b", "c d"), "https://watch.example/probes/a%2Fb/c%20d");
+        assert_eq!(acknowledge(home, ["1f", "2"]), "https://watch.example/acknowledge?alert=1f&alert=2");
+        assert_eq!(history(home, "1f"), "https://watch.example/alerts/history?alert=1f");
+        assert_eq!(probe("", "a", "b"), "");
+    }
 }

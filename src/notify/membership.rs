@@ -57,7 +57,7 @@ impl Dispatcher {
             }
             here.is_none()
         });
-        // Where it is, for a receiver that should be told elsewhere now: it stays, and its group follows the new route.
+        // Where it is, for a receiver that should be told elsewhere now: it stays.
         wanted.retain(|(index, wanted)| {
             let stays = current.iter().position(|current| current.receiver == wanted.receiver);
             if let Some(stays) = stays {
@@ -65,6 +65,7 @@ impl Dispatcher {
                 join(&mut self.groups, &mut self.alerts, &group, id, false);
                 if let Some(group) = self.groups.get_mut(&group) {
                     group.route = group.route.or(Some(*index));
+                    group.strays.insert(id, *index);
                 }
             }
             stays.is_none()
@@ -141,6 +142,7 @@ impl Dispatcher {
     pub(super) fn follow_routes(&mut self) {
         for (id, group) in &mut self.groups {
             group.route = self.plan.route_at(&group.path, &id.receiver);
+            group.strays.clear();
         }
     }
 
@@ -180,6 +182,7 @@ fn join(
     if group.members.insert(id) {
         alerts.joined(id);
     }
+    group.strays.remove(&id);
     if leaving {
         group.leaving.insert(id);
     } else {

@@ -40,6 +40,20 @@ pub static CIRCUIT: Definition = Definition::gauge(
     &["receiver", "notifier"],
 );
 
+/// Refreshes.
+pub static REFRESHES: Definition = Definition::counter(
+    "memsentry_receiver_refreshes_total",
+    "Times that a receiver was told again what fires, beside the notifications; Alertmanagers want it.",
+    &["receiver", "notifier"],
+);
+
+/// Failed refreshes.
+pub static REFRESH_FAILURES: Definition = Definition::counter(
+    "memsentry_receiver_refresh_failures_total",
+    "Times that a receiver could not be told again what fires.",
+    &["receiver", "notifier"],
+);
+
 /// Time of one attempt.
 pub static DURATION: Definition = Definition::histogram(
     "memsentry_notification_duration_seconds",
@@ -91,6 +105,8 @@ pub static DEFINITIONS: &[&Definition] = &[
     &DROPPED,
     &COLLAPSED,
     &CIRCUIT,
+    &REFRESHES,
+    &REFRESH_FAILURES,
     &DURATION,
     &OUTBOX_ENTRIES,
     &OUTBOX_OLDEST,
@@ -108,6 +124,8 @@ pub(super) struct Metrics {
     pub dropped: Counter,
     pub collapsed: Counter,
     pub circuit: Gauge,
+    pub refreshes: Counter,
+    pub refresh_failures: Counter,
     pub duration: Histogram,
     pub entries: Gauge,
     pub oldest: Gauge,
@@ -125,6 +143,8 @@ impl Metrics {
             dropped: registry.counter(&DROPPED),
             collapsed: registry.counter(&COLLAPSED),
             circuit: registry.gauge(&CIRCUIT),
+            refreshes: registry.counter(&REFRESHES),
+            refresh_failures: registry.counter(&REFRESH_FAILURES),
             duration: registry.histogram(&DURATION),
             entries: registry.gauge(&OUTBOX_ENTRIES),
             oldest: registry.gauge(&OUTBOX_OLDEST),

@@ -2,10 +2,11 @@
 //! answered.
 //!
 //! A message leaves the store in the transaction that records its answer, and the next attempt at a notifier begins
-//! only then, so a crash repeats at most one of its messages and loses none. What the store cannot take is
-//! delivered from memory. What waits for a dead receiver is put together (`collapse`) before it is tried again.
+//! only then, so a crash repeats at most one of its messages and loses none; attempts at different notifiers are kept
+//! apart for a moment (`floor`). What the store cannot take is delivered from memory. What waits for a dead receiver
+//! is put together (`collapse`) before it is tried again.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration as StdDuration;
@@ -18,18 +19,22 @@ use tokio::sync::Notify as Wake;
 use crate::model::task::{BoxFuture, Task};
 use crate::model::{Clock, Fingerprint, Stopwatch, Timestamp};
 use crate::runbooks::Runbooks;
-use crate::store::{OutboxRow, Replacement, Store};
+use crate::store::{OutboxRow, Store};
 
 use super::answers::{Answered, Answers};
-use super::collapse::{Waiting, collapse};
 use super::evidence::Witness;
 use super::history::Outcome;
-use super::message::{Notification, Told};
+use super::message::Notification;
 use super::metrics::Metrics;
 use super::notifiers::{Attempt, Failure, FailureReason, Notifier};
 use super::queue::{Address, Queue, Settled};
 use super::testimony::Testimony;
 use super::turn::LastTurn;
+
+mod backlog;
+mod floor;
+
+use floor::{Floor, Turn};
 
 /// Longest sleep, so that the age of what waits stays true in the metric and the store is asked again.
 const LONGEST_SLEEP: StdDuration = StdDuration::from_secs(5);
@@ -70,6 +75,7 @@ struct Inner {
     settled: Wake,
     turn: LastTurn,
     ended: Ended,
+    floor: Floor,
     store: Store,
     clock: Clock,
     metrics: Metrics,
@@ -98,6 +104,7 @@ impl Outbox {
             settled: Wake::new(),
             turn: LastTurn::default(),
             ended,
+            floor: Floor::default(),
             store,
             clock,
             metrics,
@@ -134,6 +141,20 @@ impl Outbox {
             self.0.push(row);
         }
         self.0.wake.notify_one();
+    }
+
+    /// The notifiers that want to hear again what fires, and how often.
+    pub(super) fn refreshed(&self) -> Vec<(Address, Arc<dyn Notifier>, StdDuration)> {
+        let notifiers = self.0.notifiers.load();
+        let wanting = notifiers.all.iter().filter_map(|(address, wired)| {
+            Some((address.clone(), Arc::clone(&wired.notifier), wired.notifier.refresh_every()?))
+        });
+        wanting.collect()
+    }
+
+    /// Whether there is such a notifier.
+    pub(super) fn knows(&self, address: &Address) -> bool {
+        self.0.notifiers.load().all.contains_key(address)
     }
 
     /// The notifiers of the configuration in force.
@@ -246,64 +267,21 @@ impl Inner {
     async fn tell(self: Arc<Self>, row: OutboxRow) {
         let address = (row.receiver.clone(), row.notifier.clone());
         let row = if lock(&self.queue).is_dead(&address) { self.collapsed(&address, row).await } else { row };
+        let mut turn = None;
         // A message that makes a notifier panic must not take the others with it.
-        let attempt = std::panic::AssertUnwindSafe(self.attempt(&row)).catch_unwind().await;
+        let attempt = std::panic::AssertUnwindSafe(self.attempt(&row, &mut turn)).catch_unwind().await;
         let result = attempt.unwrap_or_else(|_| Err(Failure::never(FailureReason::Other, "the notifier panicked")));
         let answered = self.settle(&row, result);
         if answered.is_final() {
             self.testimony.forget(&answered.id);
         }
         self.answers.record(answered).await;
+        drop(turn);
         lock(&self.queue).free(&address);
     }
 
-    /// The message to try in the place of `row`: all that waits for a dead receiver, told as one.
-    async fn collapsed(&self, address: &Address, row: OutboxRow) -> OutboxRow {
-        let backlog = lock(&self.queue).backlog(address);
-        let now = self.clock.now();
-        let Some(replacements) = self.put_together(address, backlog, now).await else { return row };
-        if self.store.replace(replacements.clone(), now).await.is_err() {
-            // The store has said so itself. What is told apart is told more often, not less.
-            return row;
-        }
-        let gone: HashSet<String> = replacements.iter().flat_map(|one| one.gone.iter().cloned()).collect();
-        self.metrics.collapsed.with_label_values(&[&address.0, &address.1]).inc_by(as_f64(gone.len()));
-        let mut merged: Vec<OutboxRow> = replacements.into_iter().map(|one| one.row).collect();
-        if !gone.contains(&row.id) {
-            merged.insert(0, row.clone());
-        }
-        let gone = gone.into_iter().chain([row.id.clone()]).collect();
-        let first = merged.first().cloned().unwrap_or(row);
-        lock(&self.queue).replace(address, &gone, merged);
-        first
-    }
-
-    async fn put_together(
-        &self,
-        address: &Address,
-        backlog: Vec<OutboxRow>,
-        now: Timestamp,
-    ) -> Option<Vec<Replacement>> {
-        let notifiers = self.notifiers.load_full();
-        let Wired { notifier, send_resolved } = notifiers.all.get(address)?;
-        let mut waiting = Vec::with_capacity(backlog.len());
-        for row in backlog {
-            // One that cannot be read is given up by its own attempt.
-            if let Ok(notification) = serde_json::from_str(&row.body) {
-                waiting.push(Waiting { row, notification });
-            }
-            tokio::task::yield_now().await;
-        }
-        let ended = |told: &Told| match send_resolved {
-            // It is told by a message of its own.
-            true => None,
-            false => (self.ended)(told.labels.fingerprint(), now).filter(|_| told.ends_at.is_none()),
-        };
-        let replacements = collapse(waiting, notifier.for_people(), now, ended);
-        Some(replacements).filter(|replacements| !replacements.is_empty())
-    }
-
-    async fn attempt(&self, row: &OutboxRow) -> Result<(), Failure> {
+    /// Makes the attempt; `turn` is its moment on the floor, to be kept until the answer is recorded.
+    async fn attempt<'a>(&'a self, row: &OutboxRow, turn: &mut Option<Turn<'a>>) -> Result<(), Failure> {
         let notifiers = self.notifiers.load_full();
         let (receiver, label) = (row.receiver.as_str(), row.notifier.as_str());
         self.metrics.attempts.with_label_values(&[receiver, label]).inc();
@@ -315,6 +293,7 @@ impl Inner {
         })?;
         let notification = Arc::new(notification);
         let evidence = self.testimony.about(&row.id, &notification, self.clock.now()).await;
+        *turn = Some(self.floor.take().await);
         let watch = Stopwatch::start();
         let attempt = Attempt {
             key: &row.id,

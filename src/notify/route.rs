@@ -50,7 +50,7 @@ pub(super) struct PlannedRoute {
     /// Indices of the routes below it, in order.
     pub children: Vec<usize>,
     /// Who else is to be told, after how long.
-    escalate: Vec<Escalate>,
+    pub escalate: Vec<Escalate>,
     /// The indices of the routes that do so.
     pub escalations: Vec<usize>,
     /// Set if it is such a route itself.

@@ -12,6 +12,8 @@ use crate::model::{Alert, AlertStatus, Duration, Labels, Timestamp, parse_condit
 use crate::store::{Document, HistoryEntry, NotificationLogRow, OutboxRow};
 
 use super::message::Notification;
+use super::notifiers::Retry;
+use super::queue::{Queue, Settled};
 use super::route::Plan;
 use super::settings::Settings;
 use super::silence::{Draft, Planned};
@@ -34,6 +36,7 @@ struct Disk {
     documents: BTreeMap<String, String>,
     silences: BTreeMap<String, String>,
     log: BTreeMap<String, NotificationLogRow>,
+    /// What waits for its receiver's answer.
     outbox: Vec<OutboxRow>,
 }
 
@@ -45,7 +48,14 @@ struct Sent {
     message: Notification,
     /// What did fire when it was decided.
     really: BTreeSet<String>,
+    /// What was not to be told to whom when it was decided.
+    suppressed: Suppressed,
+    /// When each was last not to be told, up to then.
+    last_suppressed: BTreeMap<(String, String), Timestamp>,
 }
+
+/// Receivers and names.
+type Suppressed = BTreeSet<(String, String)>;
 
 impl Sent {
     /// Values of the label `a` of the alerts with this status, sorted.
@@ -72,6 +82,21 @@ struct World {
     /// What fired at the last decision.
     really: BTreeSet<String>,
     sent: Vec<Sent>,
+    /// What must not be told, in the words of the specification.
+    watch: model::Watch,
+    suppressed: Suppressed,
+    last_suppressed: BTreeMap<(String, String), Timestamp>,
+    /// The key of every message, with its place among all.
+    order: BTreeMap<String, usize>,
+    queue: Queue,
+    /// Receivers that refuse everything for now.
+    failing: BTreeSet<String>,
+    /// Whether answers reach the disk.
+    records: bool,
+    /// Receiver, group and key of what was delivered, in order.
+    delivered: Vec<(String, String, String)>,
+    /// Keys of what was delivered while answers did not reach the disk.
+    unrecorded: BTreeSet<String>,
     history: Vec<HistoryEntry>,
 }
 
@@ -118,6 +143,15 @@ impl World {
             heard: [true; 2],
             really: BTreeSet::new(),
             sent: Vec::new(),
+            watch: model::Watch::default(),
+            suppressed: Suppressed::new(),
+            last_suppressed: BTreeMap::new(),
+            order: BTreeMap::new(),
+            queue: Queue::default(),
+            failing: BTreeSet::new(),
+            records: true,
+            delivered: Vec::new(),
+            unrecorded: BTreeSet::new(),
             history: Vec::new(),
         }
     }
@@ -187,6 +221,8 @@ impl World {
 
     fn decide(&mut self) -> Vec<super::Decision> {
         self.really = self.firing.keys().cloned().collect();
+        self.suppressed = self.watch.suppressed(&self.really, self.now);
+        self.last_suppressed.extend(self.suppressed.iter().map(|who| (who.clone(), self.now)));
         self.dispatcher.decide(self.now)
     }
 
@@ -195,9 +231,45 @@ impl World {
         self.save();
         for decision in self.decide() {
             self.commit(&decision);
+            self.queue_up(&decision);
             self.dispatcher.committed(&[decision.id]);
         }
         self.save();
+        self.deliver();
+    }
+
+    fn queue_up(&mut self, decision: &super::Decision) {
+        for row in &decision.deliveries {
+            assert!(self.queue.push(row.clone()).is_empty(), "given up");
+        }
+    }
+
+    /// Attempts all that may be attempted now.
+    fn deliver(&mut self) {
+        loop {
+            let due = self.queue.take_due(self.now);
+            if due.is_empty() {
+                return;
+            }
+            for row in due {
+                let answer = if self.failing.contains(&row.receiver) { Err(Retry::Later) } else { Ok(()) };
+                let settled = self.queue.settle(&row, answer, self.now, 0.5);
+                self.queue.free(&(row.receiver.clone(), row.notifier.clone()));
+                match settled {
+                    Settled::Delivered if self.records => self.disk.outbox.retain(|waiting| waiting.id != row.id),
+                    Settled::Delivered => _ = self.unrecorded.insert(row.id.clone()),
+                    Settled::Postponed { attempts, next } => {
+                        let waiting = self.disk.outbox.iter_mut().find(|waiting| waiting.id == row.id);
+                        let waiting = waiting.expect("on disk");
+                        (waiting.attempts, waiting.next_attempt_at) = (attempts, next);
+                    }
+                    Settled::Dropped => panic!("given up: {row:?}"),
+                }
+                if settled == Settled::Delivered {
+                    self.delivered.push((row.receiver, row.group_key, row.id));
+                }
+            }
+        }
     }
 
     fn commit(&mut self, decision: &super::Decision) {
@@ -205,10 +277,12 @@ impl World {
             self.disk.log.insert(row.key.clone(), row.clone());
         }
         for row in &decision.deliveries {
-            assert!(self.disk.outbox.iter().all(|other| other.id != row.id), "key used twice: {row:?}");
+            assert!(self.order.insert(row.id.clone(), self.sent.len()).is_none(), "key used twice: {row:?}");
             self.disk.outbox.push(row.clone());
             let message: Notification = serde_json::from_str(&row.body).expect("a message");
-            self.sent.push(Sent { at: self.now, notifier: row.notifier.clone(), message, really: self.really.clone() });
+            let (suppressed, last_suppressed) = (self.suppressed.clone(), self.last_suppressed.clone());
+            let (at, notifier, really) = (self.now, row.notifier.clone(), self.really.clone());
+            self.sent.push(Sent { at, notifier, message, really, suppressed, last_suppressed });
         }
     }
 
@@ -223,6 +297,9 @@ impl World {
         let log = self.disk.log.values().cloned().collect();
         let restored = self.dispatcher.restore(&documents, log, self.now);
         assert_eq!(restored.unreadable, 0);
+        self.records = true;
+        self.queue = Queue::default();
+        self.disk.outbox.iter().for_each(|row| assert!(self.queue.push(row.clone()).is_empty()));
     }
 
     fn reload(&mut self, yaml: &str) {
@@ -238,6 +315,7 @@ impl World {
             let due = due.or_else(|| self.dispatcher.next_due().map(|_| self.now + StdDuration::from_millis(1)));
             let round = if self.rules_run { self.next_round } else { Timestamp::from_millis(i64::MAX) };
             let next = due.map_or(round, |due| due.min(round)).max(self.now);
+            let next = self.queue.next_due().map_or(next, |due| due.max(self.now).min(next));
             if next > end {
                 self.now = end;
                 return;
@@ -307,18 +385,4 @@ const USUAL: &str = "{route: {receiver: a}, receivers: [{name: a, webhook_config
 
 fn check(story: &str) {
     check_with(USUAL, story);
-}
-
-/// Which label values a notifier believes to fire, from what it was told.
-fn believed(sent: &[Sent], notifier: &str) -> BTreeSet<String> {
-    let mut firing: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for sent in sent.iter().filter(|sent| sent.notifier == notifier) {
-        firing.insert(&sent.message.group_key, sent.names(AlertStatus::Firing).into_iter().collect());
-    }
-    firing.into_values().flatten().collect()
-}
-
-/// Whether a message is one that nothing but the clock asked for.
-fn is_repeat(sent: &Sent) -> bool {
-    sent.message.reason == Reason::Repeat
 }

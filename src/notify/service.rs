@@ -20,8 +20,9 @@ use crate::store::{Store, StoreError, Table};
 use super::alerts::Received;
 use super::dispatcher::{Counts, Dispatcher, Restored};
 use super::drill::{self, Drills};
+use super::keep_alive::KeepAlive;
 use super::metrics::Metrics;
-use super::notifiers::KINDS;
+use super::notifiers::{Failure, KINDS};
 use super::outbox::{Notifiers, Outbox, Wired};
 use super::route::Plan;
 use super::settings::Settings;
@@ -91,7 +92,23 @@ impl Prepared {
     }
 }
 
+/// What came of dialling one notifier: whose it is, its label, and why it cannot be reached; `None` where that
+/// cannot be known without sending.
+pub type Reached = (String, String, Option<Result<(), Failure>>);
+
 impl Prepared {
+    /// Dials every notifier, all at once, and tells none of them anything.
+    pub async fn reach(&self) -> Vec<Reached> {
+        let all = self.notifiers.all.iter().map(|((receiver, label), wired)| async move {
+            let answer = match wired.notifier.reach() {
+                Some(answer) => Some(answer.await),
+                None => None,
+            };
+            (receiver.clone(), label.clone(), answer)
+        });
+        futures_util::future::join_all(all).await
+    }
+
     /// A drill of one of its receivers, without a daemon.
     ///
     /// # Errors
@@ -147,12 +164,31 @@ impl Notify {
             let inner = Arc::clone(&inner);
             async move { inner.run().await }
         });
+        let firing = Arc::clone(&notify.0);
+        let keep_alive = Arc::new(KeepAlive {
+            outbox: notify.0.outbox.clone(),
+            firing: Box::new(move |(receiver, notifier), at| firing.dispatcher().told_firing(receiver, notifier, at)),
+            clock: notify.0.clock.clone(),
+            metrics: notify.0.metrics.clone(),
+        });
+        let refresh = Task::new("keep_alive", move || {
+            let keep_alive = Arc::clone(&keep_alive);
+            async move { keep_alive.run().await }
+        });
         let inner = Arc::clone(&notify.0);
         let prune = Task::new("history", move || {
             let inner = Arc::clone(&inner);
             async move { inner.keep_history_short().await }
         });
-        (notify, vec![dispatch, deliver, perform, prune])
+        (notify, vec![dispatch, deliver, refresh, perform, prune])
+    }
+
+    /// One that keeps everything in memory, for who only looks at pages.
+    pub async fn in_memory(prepared: Prepared, clock: Clock, registry: &Registry) -> (Self, Vec<Task>) {
+        let (store, writer) = Store::open(None, registry).await;
+        let (notify, mut tasks) = Self::new(prepared, store, clock, registry);
+        tasks.push(writer);
+        (notify, tasks)
     }
 
     /// Takes in one round of reports, also an empty one: it says that the rules are alive.
@@ -344,7 +380,8 @@ impl Inner {
             }
             for (row, reason) in chunk.iter().flat_map(|decision| decision.deliveries.iter().zip(&decision.reasons)) {
                 let (receiver, notifier, group) = (&row.receiver, &row.notifier, &row.group_key);
-                tracing::info!(receiver, notifier, group, reason = reason.as_str(), "notification decided");
+                let (key, reason) = (&row.id, reason.as_str());
+                tracing::info!(receiver, notifier, group, key, reason, "notification decided");
             }
             let ids: Vec<u64> = chunk.iter().map(|decision| decision.id).collect();
             self.outbox.add(deliveries);

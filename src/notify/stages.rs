@@ -51,6 +51,7 @@ impl Muted {
 }
 
 /// What stages may look at.
+#[derive(Clone, Copy)]
 pub(super) struct Scene<'a> {
     pub at: Timestamp,
     /// The group's route; `None` if none leads to its receiver any more.

@@ -44,6 +44,7 @@ impl Probe for Health {
     const STEPS: &'static [&'static str] = &[ASK, VERIFY];
     const INTERVAL: Duration = Duration::from_secs(15);
     const TIMEOUT: Duration = Duration::from_secs(5);
+    const REQUESTS: u32 = 0;
     type Settings = HealthSettings;
 
     fn new(_settings: HealthSettings, _name: &str, target: &Target) -> Self {

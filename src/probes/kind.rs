@@ -47,6 +47,8 @@ pub trait Probe: Sized + Send + Sync + 'static {
     const INTERVAL: Duration;
     /// Longest run unless configured.
     const TIMEOUT: Duration;
+    /// Authenticated requests that one run needs at least, while all is well.
+    const REQUESTS: u32;
     /// Its own settings; every field has a default.
     type Settings: DeserializeOwned;
 
@@ -103,6 +105,8 @@ pub struct Kind {
     pub interval: Duration,
     /// Longest run unless configured.
     pub timeout: Duration,
+    /// Authenticated requests that one run needs at least.
+    pub requests: u32,
     /// Every mistake in a probe's own settings, with paths below `settings`.
     pub check: fn(Option<&Value>) -> Vec<Problem>,
     pub(super) start: Start,
@@ -115,6 +119,7 @@ const fn kind<P: Probe>() -> Kind {
         steps: P::STEPS,
         interval: P::INTERVAL,
         timeout: P::TIMEOUT,
+        requests: P::REQUESTS,
         check: |settings| decode::<P>(settings).err().unwrap_or_default(),
         start: |settings, name, target| Ok(Box::new(P::new(decode::<P>(settings)?, name, target))),
     }

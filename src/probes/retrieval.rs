@@ -51,6 +51,7 @@ impl Probe for Retrieval {
     const STEPS: &'static [&'static str] = &[LOGIN, CREATE, READ, VERIFY, CLEAN_UP];
     const INTERVAL: Duration = Duration::from_secs(15);
     const TIMEOUT: Duration = Duration::from_secs(5);
+    const REQUESTS: u32 = 1;
     type Settings = RetrievalSettings;
 
     fn problems(settings: &RetrievalSettings) -> Vec<Problem> {

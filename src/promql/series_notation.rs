@@ -158,7 +158,10 @@ fn expand(item: &str, at: usize, values: &mut Vec<SequenceValue>) -> Result<(), 
     let mut value = first;
     for _ in 0..count {
         values.push(value);
-        if let SequenceValue::Float(number) = &mut value {
+        // Adding nothing would already make another not-a-number of the staleness marker.
+        if let SequenceValue::Float(number) = &mut value
+            && step != 0.0
+        {
             *number += step;
         }
     }
@@ -221,6 +224,8 @@ mod tests {
         expected.extend(floats(&[0., 0., 0., 5., f64::INFINITY, f64::NEG_INFINITY, 1000.]));
         assert_eq!(values, expected);
         assert!(matches!(parse_values("stale").unwrap()[..], [Float(v)] if crate::model::is_stale(v)));
+        let run = parse_values("stalex2").unwrap();
+        assert!(run.len() == 3 && run.iter().all(|v| matches!(v, Float(v) if crate::model::is_stale(*v))), "{run:?}");
     }
 
     #[test]

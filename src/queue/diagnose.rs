@@ -7,10 +7,11 @@ use serde_json::Value;
 use sqlx::Row;
 
 use crate::model::Duration;
+use crate::model::secret::redact;
 
 use super::batch::Batch;
 use super::database::Database;
-use super::error::DatabaseError;
+use super::error::{DatabaseError, secrets_of};
 use super::names::identifier;
 use super::statement::{is_query, mentions, without_end};
 
@@ -23,6 +24,13 @@ const LONGEST_ROW: usize = 16 * 1024;
 /// Columns of the service that hold what its users wrote or what was made of it. `row` stands for whole rows.
 const TEXTS: [&str; 6] =
     ["new_context_snippet", "general_summary", "user_confirmed", "llm_inferred", "metadata", "query"];
+
+/// The service's tables by their usual names, with the columns that memsentry's role may read.
+const TABLES: [(&str, &str); 3] = [
+    ("conversations", "id, user_id, metadata, created_at"),
+    ("chat_metadata", "chat_id, token_count, last_updated, created_at"),
+    ("chat_context_queue", "id, chat_id, status, created_at, processed_at, retry_count, error_message"),
+];
 
 /// One row: the columns' names with their values; `None` is null.
 pub type CellRow = Vec<(String, Option<String>)>;
@@ -43,10 +51,12 @@ impl Database {
         let wrapped = self.wrapped(sql);
         let rows = self.ask_one(self.beginning(limit), (wrapped, parameters), limit).await?;
         let mask = !show_texts && (mentions(sql, &TEXTS) || takes_whole_rows(sql));
+        let secrets = secrets_of(&self.shared().settings.url);
         let mut answer = Vec::with_capacity(rows.len().min(MOST_ROWS));
         for row in rows.iter().take(MOST_ROWS) {
             let text: String = row.try_get(0).map_err(|error| self.unexpected(&error))?;
-            answer.push(cells(&text, mask));
+            let clean = |(name, value): (String, Option<String>)| (name, value.map(|text| redact(&text, &secrets)));
+            answer.push(cells(&text, mask).into_iter().map(clean).collect());
         }
         Ok((answer, rows.len() > MOST_ROWS))
     }
@@ -81,14 +91,15 @@ impl Database {
         }
         let shared = self.shared();
         let tables = &shared.settings.tables;
-        let usual = [
-            ("conversations", tables.conversations.as_deref().unwrap_or("conversations")),
-            ("chat_metadata", &tables.chat_metadata),
-            ("chat_context_queue", &tables.chat_context_queue),
+        let here = [
+            tables.conversations.as_deref().unwrap_or("conversations"),
+            tables.chat_metadata.as_str(),
+            tables.chat_context_queue.as_str(),
         ];
-        let renamed = usual.into_iter().filter(|(usual, here)| usual != here).map(|(usual, here)| {
+        let renamed = TABLES.iter().zip(here).filter(|((usual, _), here)| usual != here);
+        let renamed = renamed.map(|((usual, columns), here)| {
             let here = format!("{}.{}", identifier(&shared.settings.schema), identifier(here));
-            format!("{} as not materialized (select * from {here}), ", identifier(usual))
+            format!("{} as not materialized (select {columns} from {here}), ", identifier(usual))
         });
         format!(
             "with {}memsentry_answer as (select * from (\n{sql}\n) diagnostic limit {})\n\

@@ -1,7 +1,7 @@
 //! Runs the tests of a file, step by step over a store of their own.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use crate::metrics::Registry;
 use crate::model::{Duration, Labels, Problem, Sample, Stopwatch, Timestamp};
@@ -44,7 +44,7 @@ pub fn run(path: &Path, selected: &Selection<'_>) -> Result<Report, Vec<Problem>
         source.name = folder.join(&source.name).display().to_string();
     }
     let mut known = HashSet::new();
-    sources.retain(|source| known.insert(std::fs::canonicalize(&source.name).unwrap_or_default()));
+    sources.retain(|source| known.insert(cleaned(Path::new(&source.name))));
     let mut report = Report { file: name, tests: Vec::new(), rules: Vec::new(), doubts: Vec::new() };
     if sources.is_empty() && !file.rule_files.is_empty() {
         report.doubts.push("the patterns of rule_files mean no file".to_owned());
@@ -222,6 +222,20 @@ impl<'a> Bench<'a> {
             Value::String(_) | Value::Matrix(_) => Err("rule result is not a vector or scalar".into()),
         }
     }
+}
+
+/// A path without steps that lead nowhere. Links are not followed: a file under two names is two files, as in promtool.
+fn cleaned(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for part in path.components() {
+        let back = part == Component::ParentDir && matches!(clean.components().next_back(), Some(Component::Normal(_)));
+        if back {
+            clean.pop();
+        } else if part != Component::CurDir {
+            clean.push(part);
+        }
+    }
+    clean
 }
 
 /// The series of a test. Of a series that is given twice the last counts.

@@ -45,6 +45,8 @@ pub struct Group {
     pub(super) ended: Vec<Labels>,
     /// Whether the store holds a document that says when this group was last evaluated.
     noted: bool,
+    /// Subqueries that name no interval take that of the evaluations, as in Prometheus.
+    query_options: promql::Options,
     /// While it is being evaluated elsewhere: how it looked before. Its rules are there, not here.
     pub(super) away: Option<Box<GroupView>>,
     pub(super) outlet: Outlet,
@@ -120,6 +122,10 @@ impl Group {
             last_evaluation: None,
             ended: Vec::new(),
             noted: false,
+            query_options: promql::Options {
+                subquery_interval: options.evaluation_interval,
+                ..promql::Options::default()
+            },
             away: None,
             outlet: options.outlet(),
             no_data: Arc::default(),
@@ -239,11 +245,12 @@ impl Group {
         let valid_until = at + self.interval.std() * VALID_INTERVALS + longest;
         for rule in &mut self.rules {
             if go_on() {
-                let budget = Queries { tsdb, at, limits, watch: Stopwatch::start() };
+                let options = self.query_options;
+                let budget = Queries { tsdb, at, limits, options: &options, watch: Stopwatch::start() };
                 let query = |text: &str| budget.answer(text);
                 let world = text::world(&self.outlet.external_labels, &self.outlet.external_url, at, &query);
                 let (no_data, ledger) = (&self.no_data, self.ledger.as_ref());
-                let round = Round { at, read_at, limit: self.limit, tsdb, limits, world, no_data, ledger };
+                let round = Round { at, read_at, limit: self.limit, tsdb, limits, options, world, no_data, ledger };
                 step(rule, &self.name, &round, &self.metrics, &mut evaluation);
             }
             if let Kind::Alerting(alerting) = &rule.kind {
@@ -343,6 +350,7 @@ struct Queries<'a> {
     tsdb: &'a Tsdb,
     at: Timestamp,
     limits: &'a Limits,
+    options: &'a promql::Options,
     watch: Stopwatch,
 }
 
@@ -354,7 +362,10 @@ impl Queries<'_> {
         }
         let limits = Limits { timeout: left.into(), ..*self.limits };
         let parsed = promql::parse(text).map_err(|error| error.to_string())?;
-        match promql::instant(&parsed, self.tsdb, self.at, &limits).map_err(|error| error.to_string())?.value {
+        match promql::instant_with(&parsed, self.tsdb, self.at, &limits, self.options)
+            .map_err(|error| error.to_string())?
+            .value
+        {
             Value::Vector(vector) => {
                 Ok(vector.into_iter().map(|element| (element.labels, element.sample.value)).collect())
             }

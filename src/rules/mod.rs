@@ -8,8 +8,8 @@ mod absence;
 mod alerting;
 mod evaluation;
 mod file;
+mod glob;
 mod group;
-mod lint;
 mod metrics;
 mod no_data;
 mod recording;
@@ -31,12 +31,11 @@ mod tests;
 pub use evaluation::{DataChange, Evaluation, RuleFailure, StateChange};
 pub use file::Source;
 pub use group::Group;
-pub use lint::lint;
 pub use metrics::DEFINITIONS;
 pub use no_data::NoData;
 pub use set::{Options, RuleSet};
 pub use settings::Settings;
-pub use sources::read_sources;
+pub use sources::{read_sources, sources};
 pub use view::{AlertView, GroupView, Health, RuleKind, RuleView, State};
 
 /// The rules that come with memsentry, used where the configuration names no file.

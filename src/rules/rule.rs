@@ -52,6 +52,7 @@ pub(super) struct Round<'a> {
     pub(super) limit: usize,
     pub(super) tsdb: &'a Tsdb,
     pub(super) limits: &'a Limits,
+    pub(super) options: promql::Options,
     pub(super) world: World<'a>,
     pub(super) no_data: &'a Shared,
     pub(super) ledger: Option<&'a RefCell<Ledger>>,
@@ -155,7 +156,8 @@ impl Rule {
             let sample = |(labels, value)| VectorSample { labels, sample: Sample { at: round.read_at, value } };
             return Ok(answer.into_iter().map(sample).collect());
         }
-        let answer = promql::instant(&self.expression.parsed, round.tsdb, round.read_at, round.limits);
+        let answer =
+            promql::instant_with(&self.expression.parsed, round.tsdb, round.read_at, round.limits, &round.options);
         match answer.map_err(|error| error.to_string())?.value {
             Value::Vector(vector) => Ok(vector),
             Value::Scalar(value) => {

@@ -13,8 +13,8 @@ use super::slo::Slo;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Rule files, relative to the configuration file; `*` and `?` in the last part of a path match as in a
-    /// shell. The shipped `alerts.yaml` unless set.
+    /// Rule files, relative to the configuration file; `*`, `?` and `[a-z]` match as in a shell. The shipped
+    /// `alerts.yaml` unless set.
     #[serde(default)]
     pub files: Vec<String>,
     /// Time between evaluations of a group that does not set its own; 15s unless set.

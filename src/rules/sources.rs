@@ -5,13 +5,17 @@ use std::path::Path;
 use crate::model::Problem;
 
 use super::file::Source;
+use super::glob::{Glob, WILDCARDS};
 use super::{SHIPPED, SHIPPED_NAME, Settings};
 
 /// A rule file larger than this is refused.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// The files of `settings`, or the shipped rules where it names none.
-pub(super) fn sources(settings: &Settings, base: &Path) -> Result<Vec<Source>, Vec<Problem>> {
+/// The files of `settings`, or the shipped rules where it names none. Relative paths start at `base`.
+///
+/// # Errors
+/// Files that cannot be read.
+pub fn sources(settings: &Settings, base: &Path) -> Result<Vec<Source>, Vec<Problem>> {
     if settings.files.is_empty() {
         return Ok(vec![Source { name: SHIPPED_NAME.to_owned(), text: SHIPPED.to_owned() }]);
     }
@@ -53,47 +57,40 @@ fn read(path: &Path) -> Result<String, std::io::Error> {
     std::fs::read_to_string(path)
 }
 
-/// The files that `pattern` means, sorted; wildcards only in the last part of the path.
+/// The files that `pattern` means, sorted. A wildcard may stand in any part of the path; what it means must be there.
 fn matching(base: &Path, pattern: &str) -> Result<Vec<String>, String> {
-    if !pattern.contains(['*', '?']) {
+    if !pattern.contains(WILDCARDS) {
         return Ok(vec![pattern.to_owned()]);
     }
-    let (folder, last) = pattern.rsplit_once('/').map_or(("", pattern), |(folder, last)| (folder, last));
-    if folder.contains(['*', '?']) {
-        return Err(format!("{pattern:?} has a wildcard before its last part, where none is looked for"));
+    let (root, rest) = match pattern.strip_prefix('/') {
+        Some(rest) => ("/", rest),
+        None => ("", pattern),
+    };
+    let mut names = vec![root.to_owned()];
+    let parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
+    for (i, part) in parts.iter().enumerate() {
+        let is_last = i + 1 == parts.len();
+        let mut next = Vec::new();
+        for folder in &names {
+            let below = |name: &str| match folder.as_str() {
+                "" | "/" => format!("{folder}{name}"),
+                folder => format!("{folder}/{name}"),
+            };
+            if !part.contains(WILDCARDS) {
+                next.extend(Some(below(part)).filter(|name| base.join(name).exists()));
+                continue;
+            }
+            let part = Glob::parse(part).map_err(|error| format!("{pattern:?}: {error}"))?;
+            let path = if folder.is_empty() { base.join(".") } else { base.join(folder) };
+            let Ok(entries) = std::fs::read_dir(path) else { continue };
+            let found = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+            let found = found.filter(|name| part.matches(name)).map(|name| below(&name));
+            next.extend(found.filter(|name| is_last || base.join(name).is_dir()));
+        }
+        names = next;
     }
-    let entries = std::fs::read_dir(base.join(if folder.is_empty() { "." } else { folder }))
-        .map_err(|error| format!("cannot list {folder:?}: {error}"))?;
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| glob(last.as_bytes(), name.as_bytes()))
-        .map(|name| if folder.is_empty() { name } else { format!("{folder}/{name}") })
-        .collect();
     names.sort();
     Ok(names)
-}
-
-/// Whether a shell's pattern of `*` and `?` means `name`.
-fn glob(pattern: &[u8], name: &[u8]) -> bool {
-    // Where to go on if the last star has to take one byte more.
-    let (mut p, mut n, mut star) = (0, 0, None);
-    while n < name.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                star = Some((p, n));
-                p += 1;
-            }
-            Some(c) if *c == b'?' || *c == name[n] => (p, n) = (p + 1, n + 1),
-            _ => match star {
-                Some((at, taken)) => {
-                    star = Some((at, taken + 1));
-                    (p, n) = (at + 1, taken + 1);
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|c| *c == b'*')
 }
 
 #[cfg(test)]
@@ -101,17 +98,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_means_what_it_means_in_a_shell() {
-        for (pattern, name, matches) in [
-            ("*.yaml", "a.yaml", true),
-            ("*.yaml", "a.yml", false),
-            ("a?c*", "abcd", true),
-            ("*a*b", "xaxb", true),
-            ("*a*b", "xaxbx", false),
-            ("", "", true),
-        ] {
-            assert_eq!(glob(pattern.as_bytes(), name.as_bytes()), matches, "{pattern} {name}");
+    fn a_wildcard_may_stand_anywhere_in_the_path() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a/one/x.yaml", "a/two/x.yaml", "b/one/x.yaml", "a/y.yaml"] {
+            std::fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
+            std::fs::write(folder.path().join(name), "").unwrap();
         }
+        let found = |pattern: &str| matching(folder.path(), pattern).unwrap();
+        assert_eq!(found("*/one/x.yaml"), ["a/one/x.yaml", "b/one/x.yaml"]);
+        assert_eq!(found("a/*/*.yaml"), ["a/one/x.yaml", "a/two/x.yaml"]);
+        assert_eq!(found("a/[xy].yaml"), ["a/y.yaml"]);
+        assert!(found("c/*.yaml").is_empty());
+        let absolute = format!("{}/b/*/x.yaml", folder.path().display());
+        assert_eq!(found(&absolute), [absolute.replace('*', "one")]);
+        assert!(matching(folder.path(), "a/[").is_err());
     }
 
     #[test]

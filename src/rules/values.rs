@@ -39,7 +39,7 @@ pub(super) fn note_ended(rule: &mut AlertingRule, expression: &Expr, round: &Rou
 /// What one side answers, with the labels that the comparison would have left; `None` if it cannot be evaluated.
 pub(super) fn results(side: &Unfiltered, round: &Round<'_>) -> Option<Vec<(Labels, f64)>> {
     let limits = Limits { timeout: TIMEOUT.min(round.limits.timeout), ..*round.limits };
-    let answer = promql::instant(&side.expression, round.tsdb, round.read_at, &limits).ok()?;
+    let answer = promql::instant_with(&side.expression, round.tsdb, round.read_at, &limits, &round.options).ok()?;
     let results: Vec<(Labels, f64)> = match answer.value {
         Value::Vector(vector) => vector.into_iter().map(|element| (element.labels, element.sample.value)).collect(),
         Value::Scalar(value) => vec![(Labels::empty(), value)],

@@ -1,5 +1,7 @@
 //! Which links a runbook may hold, and where those to its neighbours lead.
 
+use pulldown_cmark::{Event, Tag};
+
 /// Where a link leads, or nothing if it must not be followed. `Other.md` and `Other.md#part` are neighbours
 /// and lead below `base`; `#part` stays on the page; http, https and mailto stay as they are.
 pub(super) fn target(link: &str, base: &str) -> Option<String> {
@@ -26,6 +28,27 @@ pub(super) fn target(link: &str, base: &str) -> Option<String> {
         _ if link.starts_with("//") || link.starts_with('\\') => None,
         _ => Some(link.to_owned()),
     }
+}
+
+/// A link and the line that it stands in, from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Where it leads, as written.
+    pub target: String,
+    /// The line.
+    pub line: usize,
+}
+
+/// All links of a page, in their order.
+pub(super) fn of(markdown: &str) -> Vec<Link> {
+    let mut links = Vec::new();
+    for (event, at) in super::sections::parser(markdown).into_offset_iter() {
+        if let Event::Start(Tag::Link { dest_url, .. }) = event {
+            let line = markdown.get(..at.start).unwrap_or("").matches('\n').count() + 1;
+            links.push(Link { target: dest_url.into_string(), line });
+        }
+    }
+    links
 }
 
 #[cfg(test)]

@@ -77,10 +77,14 @@ trait Job: Send + Sync {
     /// Does it, within a transaction that somebody else commits.
     fn apply<'c>(&'c self, conn: &'c mut SqliteConnection) -> Applied<'c>;
 
-    /// Whether it concerns the file only: refused while the store is in memory, and not worth a wait for the disk,
-    /// because it may be lost with the power, though not with the process.
+    /// Whether it concerns the file only and is refused while the store is in memory.
     fn is_for_the_file(&self) -> bool {
         false
+    }
+
+    /// Whether it counts only once the disk has it. Otherwise it may be lost with the power, though not with the process.
+    fn waits_for_the_disk(&self) -> bool {
+        !self.is_for_the_file()
     }
 }
 

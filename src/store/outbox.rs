@@ -175,6 +175,11 @@ struct Postpone {
 }
 
 impl Job for Postpone {
+    // The power takes away at most an answer; the delivery is then made once more, with the same key.
+    fn waits_for_the_disk(&self) -> bool {
+        false
+    }
+
     fn apply<'c>(&'c self, conn: &'c mut SqliteConnection) -> Applied<'c> {
         Box::pin(async move {
             sqlx::query("update outbox set attempts = ?, next_attempt_at = ?, last_error = ? where id = ?")
@@ -197,6 +202,11 @@ struct Finish {
 }
 
 impl Job for Finish {
+    // The power takes away at most an answer; the delivery is then made once more, with the same key.
+    fn waits_for_the_disk(&self) -> bool {
+        false
+    }
+
     fn apply<'c>(&'c self, conn: &'c mut SqliteConnection) -> Applied<'c> {
         Box::pin(async move {
             deliveries::record(conn, &self.id, self.at, &self.result).await?;

@@ -60,6 +60,8 @@ pub(super) struct Writer {
     /// The attempt to open the file that is under way; never more than one, because a hung disk keeps a thread.
     attempt: Option<BoxFuture<Result<File, Trouble>>>,
     pause: StdDuration,
+    /// Since the last look at the file, or the last attempt to open it.
+    looked: Stopwatch,
     metrics: Metrics,
 }
 
@@ -97,8 +99,8 @@ impl Writer {
         receiver: mpsc::Receiver<Message>,
         metrics: &Metrics,
     ) -> (Self, SqlitePool) {
-        let mut writer =
-            Self { path, receiver, home: Home::Closed, attempt: None, pause: PAUSE, metrics: metrics.clone() };
+        let (home, looked) = (Home::Closed, Stopwatch::start());
+        let mut writer = Self { path, receiver, home, attempt: None, pause: PAUSE, looked, metrics: metrics.clone() };
         metrics.up(true);
         let Some(path) = writer.path.clone() else {
             let pool = writer.go_in_memory(false).await;
@@ -128,10 +130,13 @@ impl Writer {
                 opened = attempted(&mut self.attempt) => {
                     self.attempt = None;
                     self.opened(opened, inner).await;
+                    self.looked = Stopwatch::start();
                     continue;
                 }
-                () = tokio::time::sleep(self.pause) => {
+                // Counted from the last look: jobs may come more often than this.
+                () = tokio::time::sleep_until(self.looked.started() + self.pause) => {
                     self.look(inner).await;
+                    self.looked = Stopwatch::start();
                     continue;
                 }
             };
@@ -207,7 +212,10 @@ impl Writer {
         let mut pooled;
         let mut is_for_the_file = batch.iter().map(|pending| pending.job.is_for_the_file());
         let conn: &mut SqliteConnection = match &mut self.home {
-            Home::Disk(file) => file.waiting_for_the_disk(!is_for_the_file.all(|is| is)).await?,
+            Home::Disk(file) => {
+                let waits = batch.iter().any(|pending| pending.job.waits_for_the_disk());
+                file.waiting_for_the_disk(waits).await?
+            }
             Home::Memory { .. } if is_for_the_file.any(|is| is) => {
                 return Err(sqlx::Error::Configuration("the file cannot be used now".into()));
             }

@@ -49,9 +49,54 @@ pub(super) fn time_text(time: Timestamp) -> String {
     format!("{}{fraction} +0000 UTC", utc(time).strftime("%Y-%m-%d %H:%M:%S"))
 }
 
-/// An instant by Go's layout.
-pub(super) fn layout(time: Timestamp, layout: &str) -> String {
-    let zoned = utc(time);
+/// The same in the zone of the time.
+pub(super) fn zoned_text(zoned: &Zoned) -> String {
+    zoned.strftime("%Y-%m-%d %H:%M:%S %z %Z").to_string()
+}
+
+/// The argument as a time with a zone; UTC unless it has one.
+pub(super) fn zoned(value: Option<&Value>) -> Option<Zoned> {
+    match value {
+        Some(Value::Time(time)) => Some(utc(*time)),
+        Some(Value::Zoned(zoned)) => Some(zoned.as_ref().clone()),
+        _ => None,
+    }
+}
+
+/// Go's zero time.
+pub(super) fn zero() -> Result<Timestamp, String> {
+    "0001-01-01T00:00:00Z".parse().map_err(|error: jiff::Error| error.to_string())
+}
+
+/// The time that `text` names by Go's layout; UTC unless it says otherwise.
+pub(super) fn parse(layout: &str, text: &str) -> Result<Timestamp, String> {
+    let mut format = String::new();
+    let mut rest = layout;
+    while let Some(c) = rest.chars().next() {
+        let piece = LAYOUT.iter().find(|(piece, _)| rest.starts_with(piece));
+        match piece {
+            Some((_, "Z")) if text.ends_with('Z') => format.push('Z'),
+            Some((_, "Z")) => format.push_str("%:z"),
+            Some((_, directive)) => format.push_str(&directive.replace("%-", "%")),
+            None if c == '%' => format.push_str("%%"),
+            None => format.push(c),
+        }
+        rest = &rest[piece.map_or(c.len_utf8(), |(piece, _)| piece.len())..];
+    }
+    let read = || {
+        let parsed = jiff::fmt::strtime::parse(&format, text)?;
+        if let Ok(time) = parsed.to_timestamp() {
+            return Ok(time);
+        }
+        let day = parsed.to_date()?;
+        let at = parsed.to_time().unwrap_or_else(|_| jiff::civil::Time::midnight());
+        Ok(day.to_datetime(at).to_zoned(TimeZone::UTC)?.timestamp())
+    };
+    read().map_err(|error: jiff::Error| format!("{text:?} is not a time of the form {layout:?}: {error}"))
+}
+
+/// A time by Go's layout.
+pub(super) fn layout(zoned: &Zoned, layout: &str) -> String {
     let mut out = String::new();
     let mut rest = layout;
     while let Some(c) = rest.chars().next() {
@@ -109,7 +154,7 @@ pub(super) fn time_method(time: Timestamp, name: &str, arguments: &[Value]) -> R
     let zoned = utc(time);
     let int = |number: i64| Ok(Value::Int(number));
     match (name, arguments) {
-        ("Format", [Value::Text(text)]) => Ok(Value::text(&layout(time, text))),
+        ("Format", [Value::Text(text)]) => Ok(Value::text(&layout(&zoned, text))),
         ("String", []) => Ok(Value::text(&time_text(time))),
         ("UTC", []) => Ok(Value::Time(time)),
         ("Unix", []) => int(time.as_second()),
@@ -134,6 +179,15 @@ pub(super) fn time_method(time: Timestamp, name: &str, arguments: &[Value]) -> R
         ("After", [Value::Time(other)]) => Ok(Value::Bool(time > *other)),
         ("Equal", [Value::Time(other)]) => Ok(Value::Bool(time == *other)),
         _ => Err(format!("can't evaluate {name} with {} arguments in type time.Time", arguments.len())),
+    }
+}
+
+/// A method of a `time.Time` with a zone.
+pub(super) fn zoned_method(zoned: &Zoned, name: &str, arguments: &[Value]) -> Result<Value, String> {
+    match (name, arguments) {
+        ("Format", [Value::Text(text)]) => Ok(Value::text(&layout(zoned, text))),
+        ("String", []) => Ok(Value::text(&zoned_text(zoned))),
+        _ => time_method(zoned.timestamp(), name, arguments),
     }
 }
 

@@ -2,8 +2,10 @@
 //!
 //! [`Template::parse`] finds what can be found without data: unclosed actions, unknown functions and
 //! variables. [`Template::render`] is bounded in steps, output and depth and never panics, whatever the
-//! text. A [`Dialect`] says which variables and functions exist; [`PROMETHEUS`] is the one of rule files.
+//! text. A [`Dialect`] says which variables and functions exist; [`PROMETHEUS`] is the one of rule
+//! files, [`ALERTMANAGER`] the one of receivers.
 
+mod alertmanager;
 mod ast;
 mod builtins;
 mod clock_face;
@@ -22,6 +24,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Labels, Timestamp};
 
+pub use alertmanager::ALERTMANAGER;
 pub use builtins::Function;
 pub(crate) use builtins::escape_query;
 pub use prometheus::PROMETHEUS;
@@ -101,6 +104,15 @@ impl Template {
     pub fn parse(text: &str, dialect: &Dialect) -> Result<Self, TemplateError> {
         let parsed = parser::parse(text, dialect)?;
         Ok(Self { main: parsed.main, named: parsed.named, variables: dialect.variables, functions: dialect.functions })
+    }
+
+    /// Adds the templates that another text defines, unless this one defines them itself.
+    #[must_use]
+    pub fn with_definitions(mut self, library: &Self) -> Self {
+        for (name, nodes) in &library.named {
+            self.named.entry(name.clone()).or_insert_with(|| nodes.clone());
+        }
+        self
     }
 
     /// The text that the template makes of `data`.

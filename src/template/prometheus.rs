@@ -102,12 +102,12 @@ fn sort_by_label(_: &Environment<'_>, values: &[Value]) -> Result<Value, String>
     Ok(Value::list(keyed.into_iter().map(|(_, sample)| sample).collect()))
 }
 
-fn regex(pattern: &str) -> Result<Regex, String> {
+pub(super) fn regex(pattern: &str) -> Result<Regex, String> {
     let built = RegexBuilder::new(pattern).size_limit(MAX_REGEX).build();
     built.map_err(|_| format!("invalid regular expression {pattern:?}"))
 }
 
-fn number(values: &[Value]) -> Result<f64, String> {
+pub(super) fn number(values: &[Value]) -> Result<f64, String> {
     #[allow(clippy::cast_precision_loss)] // for people to read
     match values.first() {
         Some(Value::Float(value)) => Ok(*value),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::model::Labels;
 
-use super::{clock_face, format};
+use super::{alertmanager, clock_face, format};
 
 /// A value. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub enum Value {
     Map(Arc<Map>),
     /// An instant.
     Time(jiff::Timestamp),
+    /// An instant with a time zone to print it in.
+    Zoned(Arc<jiff::Zoned>),
     /// A duration in nanoseconds.
     Span(i64),
 }
@@ -46,6 +48,8 @@ pub enum MapKind {
     Any(Arc<str>),
     /// `map[string]string`: a missing key is the empty string.
     Texts,
+    /// Alertmanager's label sets: a missing key is the empty string, and there are methods.
+    Labels,
     /// `map[string]interface{}`: a missing key prints `<no value>`.
     Values,
     /// A struct: a missing field is an error.
@@ -72,6 +76,13 @@ impl Value {
     pub fn texts<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let entries = pairs.into_iter().map(|(name, value)| (name.to_owned(), Self::text(value))).collect();
         Self::Map(Arc::new(Map { kind: MapKind::Texts, entries }))
+    }
+
+    /// A label set or annotations as Alertmanager's `KV`.
+    #[must_use]
+    pub fn labels<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let entries = pairs.into_iter().map(|(name, value)| (name.to_owned(), Self::text(value))).collect();
+        Self::Map(Arc::new(Map { kind: MapKind::Labels, entries }))
     }
 
     /// A struct with these fields.
@@ -106,7 +117,7 @@ impl Value {
             Self::Map(map) => {
                 map.kind == MapKind::Fields || map.entries.len() + usize::from(matches!(map.kind, MapKind::Any(_))) > 0
             }
-            Self::Time(_) => true,
+            Self::Time(_) | Self::Zoned(_) => true,
         }
     }
 
@@ -122,10 +133,11 @@ impl Value {
             Self::List(_) => "list",
             Self::Map(map) => match map.kind {
                 MapKind::Any(_) | MapKind::Texts => "map[string]string",
+                MapKind::Labels => "template.KV",
                 MapKind::Values => "map[string]interface {}",
                 MapKind::Fields => "struct",
             },
-            Self::Time(_) => "time.Time",
+            Self::Time(_) | Self::Zoned(_) => "time.Time",
             Self::Span(_) => "time.Duration",
         }
     }
@@ -160,6 +172,7 @@ impl Value {
                 format!("map[{}]", items.join(" "))
             }
             Self::Time(time) => clock_face::time_text(*time),
+            Self::Zoned(zoned) => clock_face::zoned_text(zoned),
             Self::Span(nanos) => clock_face::span_text(*nanos),
         }
     }
@@ -168,7 +181,21 @@ impl Value {
     pub(super) fn field(&self, name: &str, arguments: &[Self]) -> Result<Self, String> {
         match self {
             Self::Time(time) => return clock_face::time_method(*time, name, arguments),
+            Self::Zoned(zoned) => return clock_face::zoned_method(zoned, name, arguments),
             Self::Span(nanos) => return clock_face::span_method(*nanos, name, arguments),
+            Self::Map(map) if map.kind == MapKind::Labels => {
+                if let Some(answer) = alertmanager::labels_method(map, name, arguments) {
+                    return answer;
+                }
+            }
+            Self::List(list) if arguments.is_empty() => {
+                if let Some(answer) = alertmanager::list_method(list, name) {
+                    return answer;
+                }
+            }
+            _ => {}
+        }
+        match self {
             _ if !arguments.is_empty() => {
                 return Err(format!("{name} has arguments but cannot be invoked as function"));
             }
@@ -178,7 +205,7 @@ impl Value {
             Self::Map(map) => match (map.entries.get(name), &map.kind) {
                 (Some(value), _) => Ok(value.clone()),
                 (None, MapKind::Any(text)) => Ok(Self::Text(Arc::clone(text))),
-                (None, MapKind::Texts) => Ok(Self::text("")),
+                (None, MapKind::Texts | MapKind::Labels) => Ok(Self::text("")),
                 (None, MapKind::Values) => Ok(Self::Nil),
                 (None, MapKind::Fields) => Err(format!("can't evaluate field {name} in type {}", self.type_name())),
             },
@@ -186,4 +213,34 @@ impl Value {
             other => Err(format!("can't evaluate field {name} in type {}", other.type_name())),
         }
     }
+
+    /// As Go's `encoding/json` writes it; fields of structs under their names in Alertmanager's webhook.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match self {
+            Self::Nil => Json::Null,
+            Self::Bool(value) => Json::Bool(*value),
+            Self::Int(value) | Self::Span(value) => Json::from(*value),
+            Self::Float(value) => Json::from(*value),
+            Self::Text(text) => Json::from(text.as_ref()),
+            Self::List(list) => list.iter().map(Self::json).collect(),
+            Self::Map(map) => {
+                let pair = map.entries.len() == 2 && map.entries.contains_key("Name");
+                let key = |key: &str| match map.kind {
+                    MapKind::Fields if !pair => small_first(key),
+                    _ => key.to_owned(),
+                };
+                map.entries.iter().map(|(name, value)| (key(name), value.json())).collect()
+            }
+            Self::Time(time) => Json::from(time.to_string()),
+            Self::Zoned(zoned) => Json::from(zoned.timestamp().display_with_offset(zoned.offset()).to_string()),
+        }
+    }
+}
+
+/// `startsAt` for `StartsAt`.
+fn small_first(name: &str) -> String {
+    let mut chars = name.chars();
+    chars.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(chars).collect()
 }

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, delete, get, post};
+use axum::routing::{MethodRouter, get, post};
 use http::{HeaderValue, StatusCode, header};
 
 use super::{Sources, api, api_v2, health, metrics, ours, pages, same_site};
@@ -120,10 +120,14 @@ pub static ROUTES: &[Route] = &[
     },
     Route {
         path: "/api/v1/memsentry/acknowledgements/{alert}",
-        about: "DELETE: takes an acknowledgement back",
-        handler: || delete(ours::acknowledge::delete),
+        about: "who takes care of it; DELETE: takes the acknowledgement back",
+        handler: || get(ours::acknowledge::one).delete(ours::acknowledge::delete),
     },
-    Route { path: "/api/v1/memsentry/drills", about: "POST: tests a receiver", handler: || post(ours::drills::post) },
+    Route {
+        path: "/api/v1/memsentry/drills",
+        about: "the last tests of receivers; POST: tests one",
+        handler: || get(ours::drills::list).post(ours::drills::post),
+    },
     Route { path: "/api/v1/memsentry/drills/{id}", about: "how a test goes", handler: || get(ours::drills::get) },
     Route {
         path: "/api/v2/alerts",

@@ -25,7 +25,7 @@ pub enum SecretSource {
 pub struct Document {
     name: String,
     text: String,
-    root: Node,
+    pub(super) root: Node,
 }
 
 impl Document {

@@ -8,8 +8,10 @@
 mod decode;
 mod decoded;
 mod document;
+mod inherit;
 mod mistake;
 mod node;
 
 pub use decoded::Decoded;
 pub use document::{Document, SecretSource};
+pub use inherit::Inherited;

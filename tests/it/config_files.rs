@@ -51,6 +51,7 @@ fn example() -> (tempfile::TempDir, String) {
         let secret = match name {
             _ if name.starts_with("database") => "postgres://memsentry:secret@127.0.0.1/memory",
             _ if name.ends_with("url") => "https://example.com/hook",
+            "pagerduty-key" => "0123456789abcdef0123456789abcdef",
             _ => "secret",
         };
         std::fs::write(folder.path().join("secrets").join(name), secret).expect("written");

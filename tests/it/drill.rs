@@ -26,7 +26,8 @@ fn drill(daemon: &Daemon, arguments: &[&str]) -> (i32, String) {
     (done.status.code().unwrap_or(-1), said)
 }
 
-#[tokio::test]
+// The receiver answers here while the command waits.
+#[tokio::test(flavor = "multi_thread")]
 async fn a_drill_arrives_marked_with_its_end_and_leaves_only_history() {
     let (webhook, daemon) = scene().await;
     let (code, said) = drill(&daemon, &["oncall", "--severity", "critical", "--label", "team=memory"]);
@@ -53,7 +54,8 @@ async fn a_drill_arrives_marked_with_its_end_and_leaves_only_history() {
     assert!(!history.to_string().contains(WEBHOOK_TOKEN));
 }
 
-#[tokio::test]
+// The receiver answers here while the command waits.
+#[tokio::test(flavor = "multi_thread")]
 async fn a_drills_exit_code_is_its_answer() {
     let (webhook, daemon) = scene().await;
     for (manner, receiver, wanted, says) in [
@@ -76,7 +78,8 @@ async fn a_drills_exit_code_is_its_answer() {
     assert_eq!(page.body["runbook"]["name"], "WorkerStalled");
 }
 
-#[tokio::test]
+// The receiver answers here while the command waits.
+#[tokio::test(flavor = "multi_thread")]
 async fn a_drill_needs_no_daemon() {
     let webhook = Webhook::start().await;
     let folder = tempfile::tempdir().expect("a folder");

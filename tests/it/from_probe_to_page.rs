@@ -27,6 +27,7 @@ async fn a_worker_that_stops_is_paged_with_the_runbook_and_its_return_is_told() 
     let mail = sink.told("WorkerStalled", "FIRING").await;
     check_page(&fired, &config);
     check_mail(&mail);
+    check_evidence(&mail, &fired);
 
     reference.heal();
     let resolved = webhook.told("WorkerStalled", "resolved").await;
@@ -69,7 +70,7 @@ fn check_page(page: &Page, config: &Config) {
 /// Both forms of the mail begin with what is wrong and hold the runbook with its first steps.
 fn check_mail(mail: &Mail) {
     let (text, html) = (mail.text(), mail.html());
-    assert_eq!(mail.header("Subject").as_deref(), Some("[FIRING:1] WorkerStalled (main)"));
+    assert_eq!(mail.header("Subject").as_deref(), Some("[CRITICAL] main: WorkerStalled"));
     assert!(text.starts_with("main: the worker completes nothing"), "{text}");
     let runbook = runbook();
     let step = "Is the worker process running? Look at its uptime and the last lines of its log.";
@@ -80,6 +81,25 @@ fn check_mail(mail: &Mail) {
             assert!(words.contains(&part.to_lowercase()), "{part} is not in the {form}:\n{content}");
         }
     }
+}
+
+/// What stands behind the alert is in both forms of the mail and in the webhook's body: numbers, the last hour, the
+/// probe's failed run, what the runbook asks the database.
+fn check_evidence(mail: &Mail, page: &Page) {
+    assert_eq!(mail.picture()[..8], *b"\x89PNG\r\n\x1a\n");
+    assert!(mail.html().contains("src=\"cid:chart."), "{}", mail.html());
+    for (form, content) in [("text", mail.text()), ("html", mail.html())] {
+        let words = content.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        for part in ["the last hour", "chat_memory_queue_depth", "what the worker complains about", "(never tried)"] {
+            assert!(words.contains(part), "{part} is not in the {form}:\n{content}");
+        }
+        assert!(!words.contains("could not be gathered") && !words.contains("no answer:"), "{content}");
+    }
+    let evidence = &page.body["evidence"];
+    assert_eq!(evidence["alerts"][0]["measured"]["expression"], "chat_memory_queue_depth", "{evidence}");
+    assert_eq!(evidence["alerts"][0]["fingerprint"], page.body["alerts"][0]["fingerprint"]);
+    assert!(evidence["chart"]["lines"][0]["points"].as_array().is_some_and(|points| !points.is_empty()), "{evidence}");
+    assert_eq!(evidence["diagnostics"][0]["title"], "What the worker complains about", "{evidence}");
 }
 
 /// The links to memsentry in a message.

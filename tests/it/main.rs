@@ -3,8 +3,12 @@
 // What could not be checked, and measured figures.
 #![allow(clippy::print_stdout)]
 
+/// `amtool` and Prometheus take memsentry for an Alertmanager.
+mod alertmanager_clients;
 /// The import table, the size limits and the headers hold in every file.
 mod architecture;
+/// A live check finds what cannot be reached, and tells nobody anything.
+mod check_live;
 /// What each command prints, and its exit code.
 mod command_line;
 /// Bad configuration files beside their messages, and the example.
@@ -13,6 +17,10 @@ mod config_files;
 mod crash;
 /// A receiver in trouble gets its page when it is well again.
 mod delivery;
+/// Diagnostics of runbooks are bounded and harmless.
+mod diagnostics;
+/// A disk that is full costs nothing but what a crash meanwhile would take.
+mod disk_full;
 /// Service and database may come up after the daemon.
 mod down_then_up;
 /// A drill tells whether a receiver's messages arrive.
@@ -27,6 +35,8 @@ mod from_probe_to_page;
 mod heartbeat;
 /// Samples survive `kill -9`.
 mod history;
+/// Lints find mistakes, and only mistakes.
+mod lints;
 /// A probe that stops is no recovery.
 mod missing_data;
 /// Prometheus, promtool and Alertmanager work with memsentry.
@@ -47,13 +57,25 @@ mod reference;
 mod reload;
 /// A clean restart is no news.
 mod restart;
+/// Unit tests of rules have the verdicts that Debian's promtool gives them.
+mod rule_tests_differential;
 /// Rules fire here when they fire in Prometheus.
 mod rules_differential;
+/// From random samples through rules and dispatcher to messages, against a small specification.
+mod rules_to_pages;
+/// Prometheus with Alertmanager and memsentry tell the same.
+mod same_notifications;
 /// Alerts, runbooks and rule tests belong together.
 mod shipped_files;
 /// The end comes in time and loses nothing.
 mod shutdown;
+/// What is silenced is not told, whatever happens to the process.
+mod silences;
 /// A whole deployment: daemon, service, receivers.
 mod stage;
 /// What is stored survives what happens to processes, files and disks.
 mod store;
+/// Receivers in changing moods and kills at random moments lose nothing of a storm of alerts.
+mod storm;
+/// Unit tests of rules for people, build servers and programs.
+mod test_rules_command;

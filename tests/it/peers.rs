@@ -10,7 +10,7 @@ use crate::stage::{
 };
 
 /// Whether Debian's package is installed; `scripts/install-missing` does it. Says so where it is not.
-fn installed(program: &str) -> bool {
+pub fn installed(program: &str) -> bool {
     let paths = std::env::var_os("PATH").unwrap_or_default();
     let there = std::env::split_paths(&paths).any(|folder| folder.join(program).exists());
     if !there {

@@ -13,7 +13,7 @@ use super::{items, labels, text};
 const WATCHDOG: &str = "Watchdog";
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct Listing {
     /// Only what fires, and exit with 1 if anything but the Watchdog does
     #[arg(long)]
     firing: bool,
@@ -22,7 +22,7 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) async fn run(remote: &Remote, arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) async fn run(remote: &Remote, arguments: &Listing) -> Result<Exit, Failure> {
     let answer = remote.get("/api/v1/memsentry/alerts", &[]).await?;
     let data = answer.get("data").unwrap_or(&Value::Null);
     let mut alerts: Vec<&Value> = items(data, "alerts").iter().collect();

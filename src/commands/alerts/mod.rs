@@ -22,7 +22,7 @@ struct Arguments {
     #[command(subcommand)]
     action: Option<Action>,
     #[command(flatten)]
-    list: list::Arguments,
+    list: list::Listing,
     #[command(flatten)]
     at: Where,
 }

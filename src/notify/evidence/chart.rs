@@ -1,8 +1,8 @@
 //! A small chart of how a value went: the series, the threshold, and since when the alert fires.
 //!
-//! Pure. One geometry, three forms: a PNG for mails, whose readers' programs show no SVG; an SVG for pages; and
-//! words that say the same to those who see no pictures. There is no text in the picture: axes are labelled by what
-//! stands around it. Gaps in the series are gaps in the line.
+//! Pure. A PNG for mails, whose readers' programs show no SVG, and words that say the same to those who see no pictures.
+//! There is no text in the picture: axes are labelled by what stands around it. Gaps in the series are gaps in the
+//! line.
 
 use std::time::Duration as StdDuration;
 
@@ -15,7 +15,6 @@ use super::Unit;
 
 mod canvas;
 mod png;
-mod svg;
 
 /// Most lines that one chart shows.
 pub const MOST_LINES: usize = 4;
@@ -132,12 +131,6 @@ impl Chart {
 
     /// Most bytes of a PNG.
     pub const LARGEST: usize = 20_000;
-
-    /// As an SVG without any text.
-    #[must_use]
-    pub fn svg(&self) -> String {
-        svg::render(&self.plot())
-    }
 
     /// What the picture shows, in words.
     #[must_use]

@@ -5,11 +5,12 @@
 //! about the message. If a server refuses one of several recipients, the others still get theirs.
 
 use std::future::Future;
+use std::path::Path;
 
 use lettre::address::Envelope;
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, CertificateStore, Identity, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 
@@ -17,6 +18,8 @@ use crate::model::secret::redact;
 use crate::model::{Duration, Problem, Secret};
 
 use super::super::settings::Receiver;
+use super::http::TlsConfig;
+use super::text::Text;
 use super::{Answer, Attempt, Failure, FailureReason, Notifier, NotifierKind};
 
 mod compose;
@@ -30,7 +33,10 @@ pub use settings::{Encryption, Settings};
 pub struct Email {
     from: Mailbox,
     to: Vec<Mailbox>,
-    headers: Vec<(String, String)>,
+    subject: Option<Text>,
+    text: Option<Text>,
+    html: Option<Text>,
+    headers: Vec<(String, Text)>,
     host: String,
     port: u16,
     encryption: Encryption,
@@ -63,7 +69,10 @@ impl NotifierKind for Email {
         Ok(Self {
             from: settings.from()?,
             to: settings.to()?,
-            headers: settings.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            subject: settings.subject().cloned(),
+            text: settings.text.clone(),
+            html: settings.html.clone(),
+            headers: settings.further_headers().map(|(name, value)| (name.clone(), value.clone())).collect(),
             tls: if encryption == Encryption::None { None } else { Some(trust(settings, &host)?) },
             host,
             port,
@@ -76,21 +85,53 @@ impl NotifierKind for Email {
 }
 
 fn trust(settings: &Settings, host: &str) -> Result<TlsParameters, Box<Problem>> {
-    let mut parameters = TlsParameters::builder(host.to_owned());
-    if let Some(path) = &settings.tls_config.ca_file {
-        let unusable = |error: &dyn std::fmt::Display| {
-            Box::new(Problem::at("tls_config.ca_file", format!("{}: {error}", path.display())))
-        };
-        let pem = std::fs::read(path).map_err(|error| unusable(&error))?;
-        let root = Certificate::from_pem(&pem).map_err(|error| unusable(&error))?;
+    let TlsConfig { ca_file, cert_file, key_file, server_name, insecure_skip_verify } = &settings.tls_config;
+    let read = |at: &str, path: &Path| {
+        let wrong = |error| Box::new(Problem::at(format!("tls_config.{at}"), format!("{}: {error}", path.display())));
+        std::fs::read(path).map_err(|error| wrong(error.to_string()))
+    };
+    let wrong = |at: &str, error: &dyn std::fmt::Display| {
+        Box::new(Problem::at(format!("tls_config.{at}"), format!("cannot be used: {error}")))
+    };
+    let mut parameters = TlsParameters::builder(server_name.as_deref().unwrap_or(host).to_owned());
+    if let Some(path) = ca_file {
+        let root = Certificate::from_pem(&read("ca_file", path)?).map_err(|error| wrong("ca_file", &error))?;
         parameters = parameters.certificate_store(CertificateStore::None).add_root_certificate(root);
     }
+    if let (Some(cert), Some(key)) = (cert_file, key_file) {
+        let identity = Identity::from_pem(&read("cert_file", cert)?, &read("key_file", key)?);
+        parameters = parameters.identify_with(identity.map_err(|error| wrong("cert_file", &error))?);
+    }
+    parameters = parameters.dangerous_accept_invalid_certs(*insecure_skip_verify);
     parameters
         .build_rustls()
         .map_err(|error| Box::new(Problem::at("tls_config", format!("TLS cannot be set up: {error}"))))
 }
 
 impl Notifier for Email {
+    /// Greets the server, logs in, and says NOOP.
+    fn reach(&self) -> Option<Answer<'_>> {
+        Some(Box::pin(async move {
+            let transport = self.transport();
+            let tested = self.in_time(transport.test_connection()).await;
+            let _ = self.in_time(transport.shutdown()).await;
+            match tested {
+                Some(Ok(true)) => Ok(()),
+                Some(Ok(false)) => Err(Failure::later(
+                    FailureReason::ServerError,
+                    "the server ended the conversation after the greeting",
+                )),
+                Some(Err(error)) => match self.failure(&error) {
+                    Answered::Refused(failure) | Answered::Failed(failure) => Err(failure),
+                },
+                None => {
+                    let message = format!("no answer from the mail server within {}", self.timeout);
+                    Err(Failure::later(FailureReason::Timeout, message))
+                }
+            }
+        }))
+    }
+
     fn for_people(&self) -> bool {
         true
     }

@@ -12,15 +12,32 @@ use crate::model::{Problem, Timestamp};
 use crate::runbooks::Runbooks;
 
 use super::evidence::Evidence;
-use super::message::Notification;
+use super::message::{Notification, Told};
 use super::settings::Receiver;
 
+pub mod alertmanager;
+pub mod command;
+mod data;
 pub mod email;
+#[cfg(test)]
+mod fixture;
+pub mod http;
+pub mod pagerduty;
+pub mod payload;
+pub mod slack;
 mod story;
+pub mod text;
 pub mod webhook;
 
 /// Every kind of notifier.
-pub const KINDS: &[Kind] = &[kind::<webhook::Webhook>(), kind::<email::Email>()];
+pub const KINDS: &[Kind] = &[
+    kind::<webhook::Webhook>(),
+    kind::<email::Email>(),
+    kind::<slack::Slack>(),
+    kind::<pagerduty::PagerDuty>(),
+    kind::<alertmanager::Alertmanager>(),
+    kind::<command::Command>(),
+];
 
 /// One attempt.
 pub struct Attempt<'a> {
@@ -44,10 +61,26 @@ pub trait Notifier: Send + Sync {
     /// Makes one attempt; ends by itself within its time-out.
     fn deliver<'a>(&'a self, attempt: &'a Attempt<'a>) -> Answer<'a>;
 
+    /// Whether it can be reached and lets us in, without telling it anything; ends by itself within its time-out.
+    /// `None` where nobody knows without sending.
+    fn reach(&self) -> Option<Answer<'_>> {
+        None
+    }
+
     /// Whether people read it: they are told a backlog as one message. Programs tie messages together by their
     /// group's key, so they are told one for each group.
     fn for_people(&self) -> bool {
         false
+    }
+
+    /// How often it wants to hear again what fires, beside the messages; never, for most.
+    fn refresh_every(&self) -> Option<StdDuration> {
+        None
+    }
+
+    /// Tells again what fires; ends by itself within its time-out.
+    fn refresh<'a>(&'a self, _firing: &'a [Told], _at: Timestamp) -> Answer<'a> {
+        Box::pin(std::future::ready(Ok(())))
     }
 }
 

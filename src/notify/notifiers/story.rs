@@ -6,6 +6,7 @@ use crate::model::labels::ALERT_NAME;
 use crate::model::{AlertStatus, Labels, Timestamp};
 use crate::runbooks::{Runbook, Runbooks};
 
+use super::super::drill::is_drill;
 use super::super::evidence::{Evidence, Measured, Unit};
 use super::super::links;
 use super::super::message::{Collapsed, Notification, Told};
@@ -64,7 +65,8 @@ impl<'a> Story<'a> {
     /// The alerts' name, or what they have in common.
     pub fn title(&self) -> String {
         if let Some(name) = self.notification.common_labels.get(ALERT_NAME) {
-            return name.to_owned();
+            let test = if is_drill(&self.notification.common_labels) { "TEST " } else { "" };
+            return format!("{test}{name}");
         }
         let values: Vec<&str> = self.notification.group_labels.iter().map(|(_, value)| value).collect();
         match values.is_empty() {
@@ -180,9 +182,11 @@ impl<'a> Story<'a> {
         let home = self.notification.external_url.as_str();
         let mut actions = Vec::new();
         if self.fires() {
-            if let [only] = self.notification.alerts.as_slice() {
-                actions.push(("Acknowledge", links::acknowledge(home, &only.fingerprint)));
-            }
+            let firing: Vec<&str> = self.notification.firing().map(|alert| alert.fingerprint.as_str()).collect();
+            // A name stands for any number of alerts.
+            let name = self.notification.common_labels.get(ALERT_NAME).filter(|_| firing.len() > MOST_SHOWN);
+            let taken = name.map_or(firing, |name| vec![name]);
+            actions.push(("Acknowledge", links::acknowledge(home, taken.into_iter().take(MOST_SHOWN))));
         }
         actions.extend(self.runbook_url().map(|url| ("Runbook", url.to_owned())));
         if self.fires() {
@@ -190,6 +194,9 @@ impl<'a> Story<'a> {
         }
         let rule = self.notification.alerts.first().map(|alert| alert.generator_url.clone());
         actions.extend(rule.map(|url| ("Alert", url)));
+        if let ([only], false) = (self.notification.alerts.as_slice(), self.fires()) {
+            actions.push(("History", links::history(home, &only.fingerprint)));
+        }
         actions.retain(|(_, url)| is_link(url));
         actions
     }

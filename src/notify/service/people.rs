@@ -78,6 +78,12 @@ impl Notify {
         self.0.drills.begin(prepared)
     }
 
+    /// The last drills, the newest first.
+    #[must_use]
+    pub fn drill_reports(&self) -> Vec<drill::Report> {
+        self.0.drills.all()
+    }
+
     /// How a drill stands, if it is one of the last.
     #[must_use]
     pub fn drill_report(&self, id: &str) -> Option<drill::Report> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::model::{Labels, Timestamp};
 use crate::store::{StoreError, Table};
 
+use super::super::history::{self, Event};
 use super::super::silence::{Draft, Planned, Refusal, Silence, SilenceState};
 use super::super::views::{AlertView, GroupView};
 use super::{Inner, Notify};
@@ -90,6 +91,14 @@ impl Notify {
         Some((silence, state))
     }
 
+    /// Until when alerts with these labels are silenced, if they are.
+    #[must_use]
+    pub fn silenced_until(&self, labels: &Labels) -> Option<Timestamp> {
+        let dispatcher = self.0.dispatcher();
+        let ids = dispatcher.silences.silencing(labels, self.0.clock.now());
+        ids.iter().filter_map(|id| dispatcher.silences.get(id)).map(|silence| silence.ends_at).max()
+    }
+
     /// The alerts that fire and whose labels are `wanted`, by fingerprint, with what keeps them from being told.
     #[must_use]
     pub fn alert_views(&self, wanted: &dyn Fn(&Labels) -> bool) -> Vec<AlertView> {
@@ -123,13 +132,17 @@ impl Inner {
     /// Stores what was planned, then applies it.
     async fn keep(&self, planned: Planned, event: &'static str) -> Result<(), SilenceError> {
         let (set, remove) = planned.documents();
-        self.store.put(Table::Silences, set, remove).await?;
+        let now = self.clock.now();
+        // One that was ended is told when it is seen to be over.
+        let told = planned.set.iter().filter(|silence| silence.state(now) != SilenceState::Expired);
+        let history = told.map(|silence| history::silence(now, Event::Silenced, silence)).collect();
+        self.store.put_and_record(Table::Silences, set, remove, history).await?;
         for silence in planned.set.iter().filter(|silence| *silence.id == *planned.id) {
             let (id, by, comment) = (&*silence.id, &silence.created_by, &silence.comment);
             let (from, to) = (silence.starts_at.rfc3339(), silence.ends_at.rfc3339());
             tracing::info!(id, matchers = silence.matcher_text(), from, to, by, comment, "{event}");
         }
-        self.dispatcher().change_silences(self.clock.now(), |silences| silences.apply(planned));
+        self.dispatcher().change_silences(now, |silences| silences.apply(planned));
         self.wake.notify_one();
         Ok(())
     }
@@ -146,11 +159,15 @@ impl Inner {
 
     /// Says which silences began or are over.
     pub(super) fn turn_silences(&self, now: Timestamp) {
-        for turn in self.dispatcher().silences.turns(now) {
+        let mut dispatcher = self.dispatcher();
+        for turn in dispatcher.silences.turns(now) {
             let (id, matchers) = (&*turn.silence.id, turn.silence.matcher_text());
             match turn.state {
                 SilenceState::Active => tracing::info!(id, matchers, "silence holds"),
-                SilenceState::Expired => tracing::info!(id, matchers, "silence is over"),
+                SilenceState::Expired => {
+                    tracing::info!(id, matchers, "silence is over");
+                    dispatcher.chronicle.add(history::silence(now, Event::Unsilenced, &turn.silence));
+                }
                 SilenceState::Pending => {}
             }
         }

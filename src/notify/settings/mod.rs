@@ -31,6 +31,9 @@ pub struct Settings {
     /// The named destinations.
     #[serde(default)]
     pub receivers: Vec<Receiver>,
+    /// Whether receivers may run programs on this machine; false unless set.
+    #[serde(default)]
+    pub allow_commands: bool,
     /// How long it is remembered what happened.
     #[serde(default)]
     pub history: History,
@@ -67,6 +70,10 @@ impl Settings {
             if self.receivers[..index].iter().any(|earlier| earlier.name == receiver.name) {
                 let message = format!("there is already a receiver named {:?}", receiver.name);
                 problems.push(Problem::at(format!("{at}.name"), message));
+            }
+            if !self.allow_commands && !receiver.command_configs.is_empty() {
+                let problem = Problem::at(format!("{at}.command_configs"), "commands are not allowed here");
+                problems.push(problem.hint("set allow_commands: true at the top of the configuration"));
             }
             for kind in KINDS {
                 problems.extend(kind.problems(receiver).into_iter().map(|problem| problem.below(&at)));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::super::notifiers::{email, webhook};
+use super::super::notifiers::{KINDS, alertmanager, command, email, pagerduty, slack, webhook};
 
 /// A named destination.
 #[derive(Debug, Clone, Deserialize)]
@@ -18,15 +18,35 @@ pub struct Receiver {
     /// Mail boxes.
     #[serde(default)]
     pub email_configs: Vec<email::Settings>,
+    /// Slack's incoming webhooks.
+    #[serde(default)]
+    pub slack_configs: Vec<slack::Settings>,
+    /// Services of PagerDuty.
+    #[serde(default)]
+    pub pagerduty_configs: Vec<pagerduty::Settings>,
+    /// Alertmanager clusters.
+    #[serde(default)]
+    pub alertmanager_configs: Vec<alertmanager::Settings>,
+    /// Programs on this machine; refused unless `allow_commands` is set at the top of the configuration.
+    #[serde(default)]
+    pub command_configs: Vec<command::Settings>,
 }
 
 impl Receiver {
+    /// Whether it tells anybody.
+    #[must_use]
+    pub fn has_notifier(&self) -> bool {
+        KINDS.iter().any(|kind| !kind.send_resolved(self).is_empty())
+    }
+
     /// Puts relative paths below `folder`, that of the configuration.
     pub fn resolve_paths(&mut self, folder: &Path) {
-        let webhooks = self.webhook_configs.iter_mut().filter_map(|webhook| webhook.http_config.tls_config.as_mut());
-        let mails = self.email_configs.iter_mut().map(|mail| &mut mail.tls_config);
-        for file in webhooks.chain(mails).filter_map(|tls| tls.ca_file.as_mut()) {
-            *file = folder.join(&file);
-        }
+        let http = self.webhook_configs.iter_mut().map(|webhook| &mut webhook.http_config);
+        let http = http.chain(self.slack_configs.iter_mut().map(|slack| &mut slack.http_config));
+        let http = http.chain(self.pagerduty_configs.iter_mut().map(|duty| &mut duty.http_config));
+        let http = http.chain(self.alertmanager_configs.iter_mut().map(|cluster| &mut cluster.http_config));
+        http.for_each(|http| http.resolve_paths(folder));
+        self.email_configs.iter_mut().for_each(|mail| mail.tls_config.resolve_paths(folder));
+        self.command_configs.iter_mut().for_each(|command| command.resolve_paths(folder));
     }
 }

@@ -86,7 +86,7 @@ impl Route {
     ///
     /// # Errors
     /// Those that cannot be read, with their paths.
-    pub(in crate::notify) fn conditions(&self) -> Result<Vec<Matcher>, Vec<Problem>> {
+    pub fn conditions(&self) -> Result<Vec<Matcher>, Vec<Problem>> {
         let fields = [("match", &self.equal, MatchOp::Equal), ("match_re", &self.match_re, MatchOp::Regex)];
         conditions("matchers", &self.matchers, fields)
     }

@@ -1,3 +1,5 @@
+//! Silences over a clock that stands still: what each request comes to, what is silenced when, and the index.
+
 use std::time::Duration as StdDuration;
 
 use super::*;

@@ -87,6 +87,7 @@ impl Probe for Roundtrip {
     const STEPS: &'static [&'static str] = &[LOGIN, CREATE, BASELINE, ACCEPT, PROCESS, READ, VERIFY, CLEAN_UP];
     const INTERVAL: Duration = Duration::from_secs(30);
     const TIMEOUT: Duration = Duration::from_secs(25);
+    const REQUESTS: u32 = 2;
     type Settings = RoundtripSettings;
 
     fn problems(settings: &RoundtripSettings) -> Vec<Problem> {

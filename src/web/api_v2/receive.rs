@@ -19,7 +19,7 @@ use super::super::{Sources, metrics};
 use super::{Refused, given};
 
 /// Longest body.
-pub(in crate::web) const MOST_BYTES: usize = 16 << 20;
+pub(in crate::web) const MOST_BYTES: usize = 4 << 20;
 /// Longest text of one alert, labels and annotations together.
 const MOST_TEXT: usize = 64 * 1024;
 /// How long an alert counts as firing whose end nobody names; Alertmanager's `resolve_timeout`.

@@ -6,7 +6,8 @@ use axum::extract::{Path, State};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::notify::acknowledge::{Acknowledgement, Request};
+use crate::model::labels::ALERT_NAME;
+use crate::notify::acknowledge::{Acknowledgement, Refused, Request};
 
 use super::super::Sources;
 use super::super::api::{ApiError, Data};
@@ -34,6 +35,21 @@ pub(in crate::web) async fn post(State(sources): State<Arc<Sources>>, body: Stri
     let Body { alerts, by, comment, expires_in } = super::read(&body)?;
     let request = Request { alerts, by, comment, expires_in: super::duration(expires_in.as_deref())? };
     told(&sources.notify.acknowledge(&request).await?)
+}
+
+/// Those of one alert, by name or fingerprint.
+pub(in crate::web) async fn one(
+    State(sources): State<Arc<Sources>>,
+    Path(alert): Path<String>,
+) -> Result<Data, ApiError> {
+    let means = |given: &Acknowledgement| {
+        given.labels.get(ALERT_NAME) == Some(&alert) || given.fingerprint().to_string() == alert
+    };
+    let given: Vec<Acknowledgement> = sources.notify.acknowledgements().into_iter().filter(means).collect();
+    if given.is_empty() {
+        return Err(Refused::NotAcknowledged(alert).into());
+    }
+    told(&given)
 }
 
 pub(in crate::web) async fn delete(

@@ -14,6 +14,10 @@ pub(in crate::web) async fn post(State(sources): State<Arc<Sources>>, body: Stri
     Data::of(&sources.notify.drill(&request).map_err(ApiError::BadData)?)
 }
 
+pub(in crate::web) async fn list(State(sources): State<Arc<Sources>>) -> Result<Data, ApiError> {
+    Data::of(&sources.notify.drill_reports())
+}
+
 pub(in crate::web) async fn get(State(sources): State<Arc<Sources>>, Path(id): Path<String>) -> Result<Data, ApiError> {
     let report = sources.notify.drill_report(&id);
     Data::of(&report.ok_or_else(|| ApiError::NotFound(format!("there is no drill {id:?}, or it was long ago")))?)

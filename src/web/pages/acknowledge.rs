@@ -80,7 +80,7 @@ pub(super) fn taken(given: &Acknowledgement, now: Timestamp) -> Markup {
     html! {
         p.taken {
             strong { (given.by) } " takes care, since " (phrases::clock(given.at, now))
-            @if let Some(end) = given.expires_at { ", until " (phrases::clock(end, now)) }
+            @if let Some(end) = given.expires_at { ", for another " (phrases::rough(end.since(now))) }
             @if !given.comment.is_empty() { ": " (given.comment) }
         }
     }
@@ -92,7 +92,7 @@ fn form(views: &[AlertView], filled: &Filled, any: bool) -> Markup {
             @for view in views { input type="hidden" name="alert" value=(view.alert.fingerprint()); }
             label { "Your name" input type="text" name="by" required maxlength="100" autocomplete="name" value=(filled.by); }
             label {
-                "What you do about it" span.quiet { " (may stay empty)" }
+                "What you do about it (may stay empty)"
                 input type="text" name="comment" maxlength="2000" value=(filled.comment);
             }
             label {

@@ -2,11 +2,11 @@
 
 use maud::{Markup, html};
 
-use crate::model::Timestamp;
 use crate::model::labels::ALERT_NAME;
 use crate::rules::{AlertView, GroupView, RuleKind, State};
 use crate::runbooks::Runbooks;
 
+use super::super::Sources;
 use super::phrases;
 
 /// The alert that always fires, to show that alerting works.
@@ -57,7 +57,8 @@ pub(super) fn what_to_do(alert: &AlertView, runbooks: &Runbooks) -> Option<Strin
 }
 
 /// One alert, with a link to what to do.
-pub(super) fn row(alert: &AlertView, todo: Option<&str>, now: Timestamp) -> Markup {
+pub(super) fn row(alert: &AlertView, todo: Option<&str>, sources: &Sources) -> Markup {
+    let now = sources.clock.now();
     let name = alert.labels.get(ALERT_NAME).unwrap_or("(no name)");
     let severity = severity(alert);
     let class = match (fires(alert), rank(severity)) {
@@ -73,6 +74,9 @@ pub(super) fn row(alert: &AlertView, todo: Option<&str>, now: Timestamp) -> Mark
                 (name) " "
                 @if fires(alert) { span.badge { (if severity.is_empty() { "firing" } else { severity }) } }
                 @else { span.badge { "pending" } }
+                @if let Some(until) = sources.notify.silenced_until(&alert.labels) {
+                    " " span.badge.quiet { "silenced until " (phrases::clock(until, now)) }
+                }
             }
             @if let Some(summary) = annotation("summary") { p.summary { (summary) } }
             @if let Some(description) = annotation("description") { p { (description) } }
@@ -102,7 +106,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::model::Labels;
+    use crate::model::{Labels, Timestamp};
 
     #[test]
     fn a_rules_own_runbook_goes_before_ours_and_no_other_scheme_becomes_a_link() {

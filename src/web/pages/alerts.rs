@@ -22,7 +22,7 @@ pub(super) fn body(sources: &Sources) -> Markup {
         h1 { "Alerts" }
         p.quiet { a href="/alerts/history" { "What happened, and who was told" } }
         @if alerts.is_empty() { p.quiet { "Nothing fires and nothing is pending." } }
-        @for alert in &alerts { (alert_rows::row(alert, alert_rows::what_to_do(alert, &runbooks).as_deref(), now)) }
+        @for alert in &alerts { (alert_rows::row(alert, alert_rows::what_to_do(alert, &runbooks).as_deref(), sources)) }
         h2 { "Rules" }
         @if groups.is_empty() { p.quiet { "No rules are loaded." } }
         @for group in &groups {

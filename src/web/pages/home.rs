@@ -20,7 +20,7 @@ pub(super) fn body(sources: &Sources) -> Markup {
     let alerts = alert_rows::in_order(&groups);
     html! {
         (headline(&alerts, &waiting))
-        @for alert in &alerts { (alert_rows::row(alert, alert_rows::what_to_do(alert, &runbooks).as_deref(), now)) }
+        @for alert in &alerts { (alert_rows::row(alert, alert_rows::what_to_do(alert, &runbooks).as_deref(), sources)) }
         @if !waiting.is_empty() {
             section.problem { h2 { "Not ready yet" } ul { @for line in &waiting { li { (line) } } } }
         }

@@ -26,12 +26,11 @@ pub(super) fn one(sources: &Sources, alert: &str) -> Option<Markup> {
     let runbooks = sources.view.runbooks();
     let runbook = runbooks.get(alert)?;
     let groups = sources.view.rule_groups();
-    let now = sources.clock.now();
     let active = alert_rows::in_order(&groups).into_iter().filter(|a| a.labels.get(ALERT_NAME) == Some(alert));
     Some(html! {
         p.quiet { a href="/runbooks" { "Runbooks" } " › " (alert) }
         // The link to this very page says nothing here.
-        @for active in active { (alert_rows::row(active, None, now)) }
+        @for active in active { (alert_rows::row(active, None, sources)) }
         // Made from markdown with raw HTML taken as text and links restricted.
         article.runbook { (PreEscaped(runbook.html())) }
     })

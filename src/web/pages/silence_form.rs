@@ -7,7 +7,7 @@ use std::time::Duration as StdDuration;
 
 use maud::{Markup, html};
 
-use crate::model::{Condition, Duration, Matcher, parse_conditions};
+use crate::model::{Condition, Duration, Matcher, parse_conditions, parse_matchers};
 use crate::notify::{Draft, Silence, SilenceState, matches_every_value};
 
 use super::super::Sources;
@@ -44,8 +44,11 @@ impl Fields {
             inner.trim().trim_end_matches(',').to_owned()
         };
         let filters: Vec<String> = filters.map(|(_, value)| inner(value)).collect();
+        let typed = filters.join(", ");
+        // As it reads best; what cannot be read stays as it was typed.
+        let tidy = parse_matchers(&typed).map(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
         Self {
-            filter: filters.join(", "),
+            filter: tidy.unwrap_or(typed),
             length: get("duration").filter(|text| !text.is_empty()).unwrap_or_else(|| "1h".to_owned()),
             author: get("author").unwrap_or_default(),
             comment: get("comment").unwrap_or_default(),
@@ -190,7 +193,7 @@ pub(super) fn link(labels: &crate::model::Labels) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Labels, parse_matchers};
+    use crate::model::Labels;
 
     #[test]
     fn an_alerts_link_fills_the_form_with_matchers_that_match_it() {
@@ -223,6 +226,7 @@ mod tests {
             pair("filter", ""),
             pair("duration", ""),
         ]);
-        assert_eq!((fields.filter.as_str(), fields.length.as_str()), ("a=b, c=d", "1h"));
+        assert_eq!((fields.filter.as_str(), fields.length.as_str()), ("a=\"b\", c=\"d\"", "1h"));
+        assert_eq!(Fields::read(&[pair("filter", "a=b c")]).filter, "a=b c", "so that it can be mended");
     }
 }

@@ -9,7 +9,6 @@ use crate::model::task::{BoxFuture, Task};
 use crate::model::{Clock, Duration, Timestamp};
 use crate::notify::{self, Notify};
 use crate::runbooks::Runbooks;
-use crate::store::Store;
 use crate::tsdb::{self, Tsdb};
 
 use super::super::*;
@@ -112,9 +111,7 @@ pub(crate) async fn sources(view: Sample) -> (Sources, std::sync::Arc<Sample>, V
     let settings = "{route: {receiver: oncall, group_by: [alertname]}, receivers: [{name: oncall}, {name: other}]}";
     let settings: notify::Settings = serde_yaml::from_str(settings).expect("valid");
     let prepared = notify::Prepared::new(&settings, "http://memsentry.test", view.runbooks()).expect("valid");
-    let (store, writer) = Store::open(None, &registry).await;
-    let (notify, mut tasks) = Notify::new(prepared, store, clock.clone(), &registry);
-    tasks.push(writer);
+    let (notify, tasks) = Notify::in_memory(prepared, clock.clone(), &registry).await;
     let started_at = NOW - StdDuration::from_secs(190_000);
     let shown = std::sync::Arc::clone(&view) as _;
     (Sources { clock, registry, tsdb, limits, history, notify, started_at, view: shown }, view, tasks)

@@ -57,7 +57,6 @@ async fn a_get_changes_nothing_wherever_it_goes() {
         format!("/api/v2/silences?{body}"),
     ] {
         served.get(&path).await;
-        served.send("HEAD", &path, &[], "").await;
         assert_eq!(served.get("/api/v2/silences").await.json(), before, "{path}");
     }
 }
@@ -92,9 +91,21 @@ async fn what_is_wrong_with_a_silence_is_said_beside_what_was_typed() {
 async fn an_alerts_row_leads_to_the_form_for_it() {
     let served = Served::start(Sample::default()).await;
     let page = served.get("/alerts").await.body;
+    assert!(!page.contains("silenced until"), "{page}");
     let link = page
         .split("href=\"")
         .find_map(|rest| rest.split('"').next().filter(|l| l.starts_with("/silences/new?filter=")));
     let form = served.get(link.expect("a link")).await;
     assert!(form.code == 200 && form.body.contains("alertname=&quot;"), "{}", form.body);
+}
+
+#[tokio::test]
+async fn an_alerts_row_says_until_when_it_is_silenced() {
+    let served = ready().await;
+    let body = "filter=alertname%3D~%22.%2B%22&duration=2h&author=ann&comment=x&all=yes";
+    assert_eq!(served.send("POST", "/silences", &FORM, body).await.code, 303);
+    for page in ["/", "/alerts"] {
+        let page = served.get(page).await.body;
+        assert!(page.contains("silenced until ") && page.contains("05:10:03 UTC"), "{page}");
+    }
 }

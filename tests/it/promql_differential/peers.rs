@@ -19,7 +19,6 @@ use memsentry::probes::History;
 use memsentry::promql::Limits;
 use memsentry::rules::GroupView;
 use memsentry::runbooks::Runbooks;
-use memsentry::store::Store;
 use memsentry::tsdb::{self, Tsdb};
 use memsentry::web::{ConfigState, Settings, Sources, Target, View, Web};
 use tokio::net::TcpStream;
@@ -152,8 +151,7 @@ async fn serve(series: &[Series], cancel: CancellationToken) -> SocketAddr {
         Limits { max_samples: 50_000_000, timeout: Duration::from_secs(60), lookback: Duration::from_secs(300) };
     let clock = Clock::manual(Timestamp::from_millis(data::START + data::SPAN));
     let nobody = notify::Prepared::new(&notify::Settings::default(), "", Arc::default()).expect("nothing is wrong");
-    let (store, _) = Store::open(None, &registry).await;
-    let (notify, _) = Notify::new(nobody, store, clock.clone(), &registry);
+    let (notify, _) = Notify::in_memory(nobody, clock.clone(), &registry).await;
     let sources = Sources {
         started_at: clock.now(),
         clock,

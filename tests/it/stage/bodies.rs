@@ -16,7 +16,8 @@ const BODY: &[(&str, &str)] = &[
     ("alerts", "alerts"),
 ];
 /// Since 0.33 and 0.34, and memsentry's own.
-const LATER: &[(&str, &str)] = &[("notification_reason", "reason"), ("routeLabels", "strings"), ("runbook", "strings")];
+const LATER: &[(&str, &str)] =
+    &[("notification_reason", "reason"), ("routeLabels", "strings"), ("runbook", "strings"), ("evidence", "object")];
 const ALERT: &[(&str, &str)] = &[
     ("status", "status"),
     ("labels", "strings"),
@@ -93,6 +94,7 @@ fn is(kind: &str, value: &Value) -> bool {
         "reason" => text.is_some_and(|text| REASONS.contains(&text)),
         "strings" => value.as_object().is_some_and(|map| map.values().all(Value::is_string)),
         "alerts" => value.is_array(),
+        "object" => value.is_object(),
         "time" => text.is_some_and(|text| text.ends_with('Z') && text.parse::<jiff::Timestamp>().is_ok()),
         "fingerprint" => text.is_some_and(|text| {
             text.len() == 16 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))

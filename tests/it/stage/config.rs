@@ -32,6 +32,8 @@ pub struct Config {
     pub listen: u16,
     /// Lines at the end of the file: further receivers, then other sections.
     pub rest: String,
+    /// The path of the store's file.
+    pub store: String,
     /// The contents of the files beside it, by name.
     pub files: Vec<(&'static str, String)>,
 }
@@ -70,6 +72,7 @@ impl Config {
             rules: DOWN.to_owned(),
             listen: super::closed_port(),
             rest: String::new(),
+            store: "memsentry.db".to_owned(),
             files: vec![
                 ("service-password", SERVICE_PASSWORD.to_owned()),
                 ("webhook-password", WEBHOOK_PASSWORD.to_owned()),
@@ -117,8 +120,8 @@ impl Config {
         let mut text = format!(
             "instance: {}\ntargets:\n  - name: main\n    service: {}\n{database}probes: {}\nlog: {}\n\
              scrape: {{interval: 100ms}}\nrules: {{files: [alerts.yaml], evaluation_interval: 100ms}}\nslos: []\n\
-             store: {{path: memsentry.db}}\nweb: {{listen: '127.0.0.1:{}'}}\nroute: {}\nreceivers:\n  - name: oncall\n",
-            self.instance, self.service, self.probes, self.log, self.listen, self.route
+             store: {{path: {}}}\nweb: {{listen: '127.0.0.1:{}'}}\nroute: {}\nreceivers:\n  - name: oncall\n",
+            self.instance, self.service, self.probes, self.log, self.store, self.listen, self.route
         );
         if self.webhook {
             text.push_str(

@@ -19,16 +19,24 @@ pub struct Daemon {
     folder: tempfile::TempDir,
     path: PathBuf,
     url: String,
+    /// What starts it, given its command line; nothing unless a test asks for it.
+    launcher: Vec<String>,
     process: Option<Process>,
 }
 
 impl Daemon {
     /// Writes the configuration and starts; returns when it listens.
     pub async fn start(config: &Config) -> Self {
+        Self::start_by(&[], config).await
+    }
+
+    /// The same, by a program that ends as the daemon (`exec`). It runs in the daemon's folder.
+    pub async fn start_by(launcher: &[&str], config: &Config) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = config.write(folder.path());
         let url = format!("http://127.0.0.1:{}", config.listen);
-        let mut daemon = Self { folder, path, url, process: None };
+        let launcher = launcher.iter().map(|word| (*word).to_owned()).collect();
+        let mut daemon = Self { folder, path, url, launcher, process: None };
         daemon.start_again().await;
         daemon
     }
@@ -36,8 +44,10 @@ impl Daemon {
     /// Starts it, over the files that an earlier one left.
     pub async fn start_again(&mut self) {
         let log = File::options().append(true).create(true).open(self.log_path()).expect("a log");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_memsentry"));
-        command.args(["run", "--config"]).arg(&self.path);
+        let program = env!("CARGO_BIN_EXE_memsentry").to_owned();
+        let mut words = self.launcher.iter().chain([&program]);
+        let mut command = Command::new(words.next().expect("a program"));
+        command.args(words).args(["run", "--config"]).arg(&self.path).current_dir(self.folder.path());
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a handle")).stderr(log);
         self.process = Some(Process::start(&mut command));
         let began = Instant::now();
@@ -51,6 +61,17 @@ impl Daemon {
 
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The file of its store.
+    pub fn store_path(&self) -> PathBuf {
+        self.folder.path().join("memsentry.db")
+    }
+
+    /// Where its files are, as it sees them: it may have file systems of its own.
+    pub fn inner_folder(&self) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.process().id()));
+        root.join(self.folder.path().strip_prefix("/").expect("an absolute path"))
     }
 
     fn log_path(&self) -> PathBuf {

@@ -24,18 +24,24 @@ impl Mail {
         self.part("text/html")
     }
 
-    /// The first part of this type, decoded.
+    /// The picture inside the mail.
+    pub fn picture(&self) -> Vec<u8> {
+        self.bytes("image/png")
+    }
+
     fn part(&self, kind: &str) -> String {
-        let boundary = self.header("Content-Type").and_then(|value| {
-            let boundary = value.split("boundary=").nth(1)?.split(';').next()?;
-            Some(boundary.trim().trim_matches('"').to_owned())
-        });
-        let boundary = boundary.unwrap_or_else(|| panic!("no boundary:\n{}", self.raw));
-        let boundary = format!("\n--{boundary}");
-        let mut parts = self.raw.split(&boundary).skip(1).filter_map(|part| part.split_once("\n\n"));
+        String::from_utf8(self.bytes(kind)).expect("UTF-8")
+    }
+
+    /// The first part of this type, decoded, however deep it lies.
+    fn bytes(&self, kind: &str) -> Vec<u8> {
+        let boundaries = self.raw.split("boundary=\"").skip(1).filter_map(|rest| rest.split('"').next());
+        let parts =
+            boundaries.flat_map(|boundary| self.raw.split(&format!("\n--{boundary}")).skip(1).collect::<Vec<_>>());
+        let mut parts = parts.filter_map(|part| part.trim_start_matches('\n').split_once("\n\n"));
         let part = parts.find(|(head, _)| header(head, "Content-Type").is_some_and(|value| value.starts_with(kind)));
         let (head, body) = part.unwrap_or_else(|| panic!("no part {kind}:\n{}", self.raw));
-        let bytes = match header(head, "Content-Transfer-Encoding").unwrap_or_default().as_str() {
+        match header(head, "Content-Transfer-Encoding").unwrap_or_default().as_str() {
             "quoted-printable" => {
                 quoted_printable::decode(body, quoted_printable::ParseMode::Robust).expect("quoted-printable")
             }
@@ -44,8 +50,7 @@ impl Mail {
                 base64::engine::general_purpose::STANDARD.decode(joined).expect("base64")
             }
             _ => body.as_bytes().to_vec(),
-        };
-        String::from_utf8(bytes).expect("UTF-8")
+        }
     }
 }
 

@@ -35,11 +35,11 @@ impl MailSink {
         self.mails.lock().expect("unharmed").clone()
     }
 
-    /// Waits for the mail about `alert` whose subject begins with `[mark`.
+    /// Waits for the mail about `alert` that is over (`RESOLVED`) or not (any other mark).
     pub async fn told(&self, alert: &str, mark: &str) -> Mail {
         let is = |mail: &Mail| {
             let subject = mail.header("Subject").unwrap_or_default();
-            subject.starts_with(&format!("[{mark}")) && subject.contains(alert)
+            subject.starts_with("[RESOLVED]") == (mark == "RESOLVED") && subject.contains(alert)
         };
         until(&format!("a mail about {alert}, {mark}"), || async { self.mails().into_iter().find(is) }).await
     }

@@ -9,6 +9,7 @@ mod daemon;
 mod door;
 mod mail;
 mod mail_sink;
+mod moody;
 mod reference;
 mod rules;
 mod webhook;
@@ -23,6 +24,7 @@ pub use daemon::{Daemon, memsentry};
 pub use door::{Door, Silence};
 pub use mail::Mail;
 pub use mail_sink::MailSink;
+pub use moody::{Mood, Moody};
 pub use reference::{shared_reference, start_reference};
 pub use rules::{faster, shipped};
 pub use webhook::{Manner, Page, Webhook};
@@ -98,6 +100,10 @@ impl Process {
         let child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         let keeper = Keeper::of(&child);
         Self { child, keeper }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends a signal such as `TERM`.

@@ -14,6 +14,7 @@ use super::super::super::evidence::Chart;
 use super::super::super::reason::Reason;
 use super::super::Attempt;
 use super::super::story::Story;
+use super::super::text::{Words, cut};
 use super::{Email, html, text};
 
 /// The whole message.
@@ -21,13 +22,15 @@ pub(super) fn message(email: &Email, attempt: &Attempt<'_>) -> Result<Message, S
     let notification = attempt.notification;
     let story = Story::new(notification, attempt.runbooks).with(attempt.evidence);
     let picture = attempt.evidence.chart.as_ref().and_then(Chart::png);
+    let words = Words::new(attempt, 0);
+    let subject = words.or(email.subject.as_ref(), "headers.Subject", || story.subject());
     let domain = email.from.email.domain();
     let thread = format!("<{}@{domain}>", notification.thread);
     let millis = u64::try_from(notification.decided_at.millis()).unwrap_or(0);
     let mut builder = Message::builder()
         .from(email.from.clone())
         .date(UNIX_EPOCH + StdDuration::from_millis(millis))
-        .subject(story.subject());
+        .subject(one_line(&subject));
     for recipient in &email.to {
         builder = builder.to(recipient.clone());
     }
@@ -42,20 +45,31 @@ pub(super) fn message(email: &Email, attempt: &Attempt<'_>) -> Result<Message, S
     builder = builder.raw_header(header("Auto-Submitted", "auto-generated")?);
     builder = builder.raw_header(header("X-Memsentry-Key", attempt.key)?);
     for (name, value) in &email.headers {
-        builder = builder.raw_header(header(name, value)?);
+        let value = words.or(Some(value), &format!("headers.{name}"), String::new);
+        builder = builder.raw_header(header(name, &one_line(&value))?);
     }
-    let bodies = MultiPart::alternative().singlepart(SinglePart::plain(text::render(&story)));
+    let mut plain = words.or(email.text.as_ref(), "text", || text::render(&story));
+    let id = format!("chart.{}@{domain}", attempt.key);
+    let chart = picture.as_ref().map(|_| format!("cid:{id}"));
+    let html = words.or(email.html.as_ref(), "html", || html::render(&story, chart.as_deref()));
+    if let Some(troubles) = words.troubles() {
+        plain = format!("{}\n\n{troubles}\n", plain.trim_end());
+    }
+    let bodies = MultiPart::alternative().singlepart(SinglePart::plain(plain));
     let bodies = match picture {
-        None => bodies.singlepart(SinglePart::html(html::render(&story, None))),
+        None => bodies.singlepart(SinglePart::html(html)),
         Some(picture) => {
-            let id = format!("chart.{}@{domain}", attempt.key);
-            let page = SinglePart::html(html::render(&story, Some(&format!("cid:{id}"))));
             let kind = ContentType::parse("image/png").map_err(|error| error.to_string())?;
             let chart = Attachment::new_inline_with_name(id, "last-hour.png".to_owned()).body(picture, kind);
-            bodies.multipart(MultiPart::related().singlepart(page).singlepart(chart))
+            bodies.multipart(MultiPart::related().singlepart(SinglePart::html(html)).singlepart(chart))
         }
     };
     builder.multipart(bodies).map_err(|error| error.to_string())
+}
+
+/// A header's value has no line ends and an end.
+fn one_line(text: &str) -> String {
+    cut(&text.split_whitespace().collect::<Vec<_>>().join(" "), 200)
 }
 
 fn header(name: &str, value: &str) -> Result<HeaderValue, String> {

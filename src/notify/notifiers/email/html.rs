@@ -122,13 +122,12 @@ fn values(story: &Story<'_>) -> Markup {
     }
     html! {
         @if !cells.is_empty() {
-            table class="box" role="presentation" style="border-collapse:collapse;background:#f3f4f6;border-radius:8px;margin:0 0 14px;max-width:100%" {
-                tr {
-                    @for (name, value) in &cells {
-                        td style="padding:8px 12px 10px;vertical-align:top;border:0" {
-                            div class="dim" style=(format!("font-size:13px;line-height:18px;{DIM}")) { (name) }
-                            div style=(format!("font-size:19px;line-height:25px;font-weight:600;{}", wrapping(value, 14))) { (value) }
-                        }
+            div class="box" style="background:#f3f4f6;border-radius:8px;margin:0 0 14px;padding:2px 2px 4px" {
+                // Beside each other as far as there is room.
+                @for (name, value) in &cells {
+                    div style="display:inline-block;vertical-align:top;max-width:100%;box-sizing:border-box;padding:6px 10px" {
+                        div class="dim" style=(format!("font-size:13px;line-height:18px;{DIM}")) { (name) }
+                        div style=(format!("font-size:19px;line-height:25px;font-weight:600;{}", wrapping(value, 14))) { (value) }
                     }
                 }
             }

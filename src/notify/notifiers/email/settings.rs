@@ -8,10 +8,9 @@ use serde::Deserialize;
 
 use crate::model::{Duration, Problem, Secret};
 
-use super::super::webhook::TlsConfig;
+use super::super::http::{self, TlsConfig};
+use super::super::text::{self, Text};
 
-/// The longest time-out.
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(300);
 /// Most recipients of one entry.
 const MOST_RECIPIENTS: usize = 100;
 /// Headers that memsentry writes itself.
@@ -20,7 +19,6 @@ const OWN_HEADERS: &[&str] = &[
     "To",
     "Cc",
     "Bcc",
-    "Subject",
     "Date",
     "Message-ID",
     "In-Reply-To",
@@ -60,9 +58,15 @@ pub struct Settings {
     /// Whether it is told when alerts are over; true unless set. Alertmanager's default is false.
     #[serde(default = "yes")]
     pub send_resolved: bool,
-    /// Further headers, as they are.
+    /// Further headers, and `Subject`; their values may hold templates.
     #[serde(default)]
-    pub headers: BTreeMap<String, String>,
+    pub headers: BTreeMap<String, Text>,
+    /// The plain text, a template, in place of memsentry's.
+    #[serde(default)]
+    pub text: Option<Text>,
+    /// The HTML, a template, in place of memsentry's; what it takes from alerts must go through `html`.
+    #[serde(default)]
+    pub html: Option<Text>,
     /// Whom to trust; Mozilla's list unless set.
     #[serde(default)]
     pub tls_config: TlsConfig,
@@ -99,10 +103,8 @@ impl Settings {
         problems.extend(self.to().err().map(|problem| *problem));
         problems.extend(self.from().err().map(|problem| *problem));
         problems.extend(self.server().err().map(|problem| *problem));
-        if self.timeout.is_zero() || self.timeout > LONGEST_TIMEOUT {
-            let message = format!("{} is not between 1ms and {LONGEST_TIMEOUT}", self.timeout);
-            problems.push(Problem::at("timeout", message));
-        }
+        problems.extend(http::timeout_problem(self.timeout));
+        problems.extend(self.tls_config.problems("tls_config"));
         if self.tls.is_some() && self.require_tls.is_some() {
             problems.push(Problem::at("require_tls", "tls and require_tls exclude each other"));
         }
@@ -111,17 +113,29 @@ impl Settings {
         if self.hello.as_ref().is_some_and(|hello| !clear(hello)) {
             problems.push(Problem::at("hello", "is not a host name"));
         }
-        for (name, value) in &self.headers {
+        for name in self.headers.keys() {
             let at = format!("headers.{name}");
             if OWN_HEADERS.iter().any(|own| own.eq_ignore_ascii_case(name)) {
                 problems.push(Problem::at(at, "memsentry writes this header itself"));
             } else if !name.bytes().all(|b| b.is_ascii_graphic() && b != b':') || name.is_empty() {
                 problems.push(Problem::at(at, "is not a header name"));
-            } else if value.chars().any(char::is_control) {
-                problems.push(Problem::at(at, "holds a control character"));
             }
         }
+        let headers = self.headers.iter().map(|(name, value)| (format!("headers.{name}"), value));
+        let bodies = [("text", &self.text), ("html", &self.html)];
+        let bodies = bodies.into_iter().filter_map(|(at, text)| Some((at.to_owned(), text.as_ref()?)));
+        problems.extend(text::problems(headers.chain(bodies)));
         problems
+    }
+
+    /// The subject, if the user wrote one.
+    pub(super) fn subject(&self) -> Option<&Text> {
+        self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("Subject")).map(|(_, text)| text)
+    }
+
+    /// The headers but the subject.
+    pub(super) fn further_headers(&self) -> impl Iterator<Item = (&String, &Text)> {
+        self.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("Subject"))
     }
 
     fn login_problems(&self) -> Option<Problem> {
@@ -206,8 +220,11 @@ mod tests {
             ("{to: '', from: d@e.f, smarthost: 'mx:25'}", "nobody to tell"),
             ("{to: a@b.c, from: x, smarthost: 'mx:25'}", "\"x\" is not an address"),
             ("{to: a@b.c, from: d@e.f, smarthost: mx}", "\"mx\" is not host:port"),
-            ("{to: a@b.c, from: d@e.f, smarthost: 'mx:25', headers: {subject: x}}", "writes this header itself"),
-            ("{to: a@b.c, from: d@e.f, smarthost: 'mx:25', headers: {X-A: \"a\\nb\"}}", "control character"),
+            ("{to: a@b.c, from: d@e.f, smarthost: 'mx:25', headers: {date: x}}", "writes this header itself"),
+            (
+                "{to: a@b.c, from: d@e.f, smarthost: 'mx:25', headers: {Subject: '{{ .Nothing }}'}}",
+                "can't evaluate field Nothing",
+            ),
             ("{to: a@b.c, from: d@e.f, smarthost: 'mx:25', auth_username: u}", "without auth_password"),
             (
                 "{to: a@b.c, from: d@e.f, smarthost: 'mx:25', tls: none, auth_username: u, auth_password: p}",

@@ -1,101 +1,17 @@
 //! Against a real HTTP server: what is posted, and what each answer means.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::time::Duration as StdDuration;
 
-use axum::Router;
-use axum::extract::State;
-use axum::http::{HeaderMap, Response as AxumResponse};
-use axum::routing::post;
-
-use super::super::super::evidence::Evidence;
-use super::super::super::message::{Notification, Told};
-use super::super::super::reason::Reason;
+use super::super::Retry;
+use super::super::fixture::{self, build, nobody, notification, server};
 use super::*;
-use crate::model::{Alert, Labels, Timestamp};
-use crate::runbooks::Runbooks;
-
-/// What a server saw.
-type Seen = Arc<Mutex<Vec<(HeaderMap, String)>>>;
-
-/// A server that answers as told.
-pub(super) async fn server(
-    status: u16,
-    headers: &'static [(&'static str, &'static str)],
-    body: &'static str,
-) -> (String, Seen) {
-    let seen = Seen::default();
-    let handler = move |State(seen): State<Seen>, request_headers: HeaderMap, text: String| async move {
-        seen.lock().expect("unpoisoned").push((request_headers, text));
-        if status == 0 {
-            std::future::pending::<()>().await;
-        }
-        let response = AxumResponse::builder().status(status);
-        let response = headers.iter().fold(response, |response, (name, value)| response.header(*name, *value));
-        response.body(axum::body::Body::from(body)).expect("a response")
-    };
-    let app = Router::new().route("/{*path}", post(handler)).with_state(Arc::clone(&seen));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
-    #[allow(clippy::disallowed_methods)]
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    (format!("http://{address}/hook?token=t0psecret"), seen)
-}
-
-fn at(text: &str) -> Timestamp {
-    Timestamp::parse_rfc3339(text).expect("a time")
-}
-
-fn told(target: &str, ended: Option<Timestamp>) -> Told {
-    let alert = Alert {
-        labels: Labels::from_pairs([("alertname", "QueueDepthHigh"), ("severity", "warning"), ("target", target)]),
-        annotations: BTreeMap::from([("summary".into(), "too much".into()), ("for".into(), target.into())]),
-        starts_at: at("2026-11-23T02:14:00Z"),
-        ends_at: ended,
-        valid_until: at("2026-11-23T03:00:00Z"),
-        generator_url: "http://m/graph".into(),
-        value: 142.0,
-        resolved_value: None,
-    };
-    Told::new(&alert, ended)
-}
-
-fn notification() -> Notification {
-    let alerts = vec![told("main", None), told("spare", Some(at("2026-11-23T02:20:00Z")))];
-    Notification {
-        receiver: "oncall".into(),
-        group_key: "{}:{alertname=\"QueueDepthHigh\"}".into(),
-        thread: "00ff".into(),
-        reason: Reason::SomeResolved,
-        decided_at: at("2026-11-23T02:21:00Z"),
-        group_labels: Labels::from_pairs([("alertname", "QueueDepthHigh")]),
-        common_labels: super::super::super::message::common_labels(&alerts),
-        common_annotations: super::super::super::message::common_annotations(&alerts),
-        external_url: "http://m".into(),
-        runbook: Some("QueueDepthHigh".into()),
-        alerts,
-        truncated_alerts: 0,
-        collapsed: None,
-    }
-}
 
 fn webhook(yaml: &str) -> Webhook {
-    Webhook::build(&serde_yaml::from_str(yaml).expect("valid YAML")).expect("built")
+    build(yaml)
 }
 
 async fn deliver(webhook: &Webhook) -> Result<(), Failure> {
-    let (notification, runbooks) =
-        (notification(), Runbooks::from_iter([("QueueDepthHigh", "# QueueDepthHigh\n\nX.\n")]));
-    let at = at("2015-10-21T07:27:30Z");
-    webhook
-        .deliver(&Attempt {
-            key: "k1",
-            notification: &notification,
-            evidence: &Evidence::default(),
-            runbooks: &runbooks,
-            at,
-        })
-        .await
+    fixture::deliver(webhook, &notification()).await
 }
 
 #[tokio::test]
@@ -114,7 +30,7 @@ async fn the_body_is_alertmanagers_version_4_with_the_runbook_beside_it() {
         serde_json::json!({
             "status": status,
             "labels": {"alertname": "QueueDepthHigh", "severity": "warning", "target": target},
-            "annotations": {"for": target, "summary": "too much"},
+            "annotations": {"for": target, "summary": "too <much>"},
             "startsAt": "2026-11-23T02:14:00.000Z",
             "endsAt": ends,
             "generatorURL": "http://m/graph",
@@ -133,7 +49,7 @@ async fn the_body_is_alertmanagers_version_4_with_the_runbook_beside_it() {
             ],
             "groupLabels": {"alertname": "QueueDepthHigh"},
             "commonLabels": {"alertname": "QueueDepthHigh", "severity": "warning"},
-            "commonAnnotations": {"summary": "too much"},
+            "commonAnnotations": {"summary": "too <much>"},
             "externalURL": "http://m",
             "notification_reason": "some alerts resolved",
             "routeLabels": {},
@@ -184,7 +100,7 @@ async fn a_redirect_is_not_followed_and_its_target_is_told_without_secrets() {
     assert_eq!(failure.retry, Retry::Never);
     assert_eq!(
         failure.message,
-        "307 Temporary Redirect: redirects are not followed, this one leads to http://elsewhere/x?token=[redacted]"
+        "307 Temporary Redirect: this redirect is not followed, it leads to http://elsewhere/x?token=[redacted]"
     );
     assert_eq!(seen.lock().expect("unpoisoned").len(), 1);
 }
@@ -196,8 +112,7 @@ async fn a_receiver_that_hangs_or_is_not_there_is_tried_again() {
     assert_eq!((failure.reason, failure.retry), (FailureReason::Timeout, Retry::Later));
     assert_eq!(failure.message, "no answer within 50ms");
 
-    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port");
-    let failure = deliver(&webhook(&format!("url: 'http://{free}/hook?token=t0psecret'"))).await.expect_err("nobody");
+    let failure = deliver(&webhook(&format!("url: '{}'", nobody()))).await.expect_err("nobody");
     assert_eq!((failure.reason, failure.retry), (FailureReason::Other, Retry::Later));
     assert!(failure.message.contains("Connection refused") && !failure.message.contains("t0psecret"), "{failure}");
 }
@@ -210,57 +125,47 @@ async fn a_refusal_is_shown_without_our_secrets_and_in_bounded_length() {
     assert_eq!(failure.message, "400 Bad Request: bad token [redacted] in the body");
 }
 
-/// A TLS server for `localhost` with a certificate of its own authority, whose file is answered beside its URL.
-async fn tls_server(dir: &std::path::Path) -> (String, String) {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let key = rcgen::KeyPair::generate().expect("a key");
-    let mut parameters = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("parameters");
-    parameters.is_ca = rcgen::IsCa::NoCa;
-    let root_key = rcgen::KeyPair::generate().expect("a key");
-    let mut root = rcgen::CertificateParams::new(Vec::new()).expect("parameters");
-    root.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let root_pem = root.self_signed(&root_key).expect("signed").pem();
-    let leaf = parameters.signed_by(&key, &rcgen::Issuer::new(root, root_key)).expect("signed");
-    let private = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![leaf.der().clone()], private.into())
-        .expect("a certificate");
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    #[allow(clippy::disallowed_methods)]
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            if let Ok(mut stream) = acceptor.accept(stream).await {
-                let _ = stream.read(&mut [0; 16384]).await;
-                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
-                let _ = stream.shutdown().await;
-            }
-        }
-    });
-    let path = dir.join("ca.pem");
-    std::fs::write(&path, root_pem).expect("written");
-    (format!("https://localhost:{port}/"), path.display().to_string())
+#[tokio::test]
+async fn a_body_of_the_users_own_is_posted_with_its_templates_filled_in() {
+    let (url, seen) = server(200, &[], "").await;
+    let payload = "{text: '{{ .CommonLabels.alertname }} is {{ .Status }}', n: 1, labels: '{{ .CommonLabels | toJson }}', \
+                   firing: '{{ .Alerts.Firing | len }}', each: ['{{ range .Alerts }}{{ .Labels.target }} {{ end }}', true]}";
+    deliver(&webhook(&format!("{{url: '{url}', payload: {payload}}}"))).await.expect("delivered");
+    assert_eq!(
+        fixture::bodies(&seen)[0],
+        serde_json::json!({
+            "text": "QueueDepthHigh is firing",
+            "n": 1,
+            "labels": {"alertname": "QueueDepthHigh", "severity": "warning"},
+            "firing": 1,
+            "each": ["main spare ", true],
+        })
+    );
+    deliver(&webhook(&format!("{{url: '{url}', payload: '{{{{ .Status }}}}!'}}"))).await.expect("delivered");
+    let seen = seen.lock().expect("unpoisoned");
+    let (headers, body) = &seen[1];
+    assert_eq!(
+        (body.as_str(), &headers["content-type"]),
+        ("firing!", &"text/plain; charset=utf-8".parse().expect("a value"))
+    );
 }
 
 #[tokio::test]
-async fn only_who_is_trusted_is_told() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let (url, ca) = tls_server(dir.path()).await;
-    deliver(&webhook(&format!("{{url: '{url}', http_config: {{tls_config: {{ca_file: '{ca}'}}}}}}")))
-        .await
-        .expect("told");
-    let failure = deliver(&webhook(&format!("url: '{url}'"))).await.expect_err("not trusted");
-    assert_eq!(failure.retry, Retry::Later);
-    assert!(failure.message.contains("certificate"), "{failure}");
+async fn a_template_that_fails_only_now_leaves_its_error_in_its_place() {
+    let (url, seen) = server(200, &[], "").await;
+    let payload = "{good: '{{ .Status }}', bad: '{{ slice .Receiver 0 6 | len }}{{ if eq .Receiver \"oncall\" }}{{ .Status.x }}{{ end }}'}";
+    deliver(&webhook(&format!("{{url: '{url}', payload: {payload}}}"))).await.expect("delivered");
+    let body = &fixture::bodies(&seen)[0];
+    assert_eq!(body["good"], "firing");
+    assert!(body["bad"].as_str().is_some_and(|text| text.starts_with("<error expanding template: ")), "{body}");
+}
 
-    let empty = dir.path().join("empty.pem");
-    std::fs::write(&empty, "").expect("written");
-    let yaml = format!("{{url: '{url}', http_config: {{tls_config: {{ca_file: '{}'}}}}}}", empty.display());
-    let problem = Webhook::build(&serde_yaml::from_str(&yaml).expect("valid YAML")).err().expect("a problem");
-    assert_eq!(problem.path, "http_config.tls_config.ca_file");
+#[test]
+fn a_template_that_cannot_work_is_a_mistake_with_its_place() {
+    let problems = fixture::problems::<Webhook>("{url: 'http://a', payload: {a: [x, '{{ .Nothing }}']}}");
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].starts_with("payload.a[1]: the template fails on a sample message: "), "{problems:?}");
+    let wrong = serde_yaml::from_str::<Settings>("{url: 'http://a', payload: {a: '{{ nofunction }}'}}").err();
+    let wrong = wrong.expect("refused").to_string();
+    assert!(wrong.contains("a: the template has a mistake at 1:4") && wrong.contains("nofunction"), "{wrong}");
 }

@@ -1,0 +1,29 @@
+//! One file for each lint; `super::LINTS` has their names, what they find, and how bad it is.
+
+pub(super) mod bad_query;
+pub(super) mod broken_link;
+pub(super) mod duplicate_rule;
+pub(super) mod empty_group;
+pub(super) mod missing_runbook;
+pub(super) mod missing_severity;
+pub(super) mod missing_summary;
+pub(super) mod never_matches;
+pub(super) mod no_comparison;
+pub(super) mod no_route;
+pub(super) mod nobody_told;
+pub(super) mod orphan_runbook;
+pub(super) mod quantile_without_le;
+pub(super) mod rate_of_gauge;
+pub(super) mod raw_counter;
+pub(super) mod record_name;
+pub(super) mod short_hold;
+pub(super) mod short_window;
+pub(super) mod template_label;
+pub(super) mod unknown_label;
+pub(super) mod unknown_lint;
+pub(super) mod unknown_metric;
+pub(super) mod unknown_value;
+pub(super) mod unused_receiver;
+pub(super) mod unused_route;
+pub(super) mod unusual_severity;
+pub(super) mod value_in_label;

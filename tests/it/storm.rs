@@ -1,0 +1,180 @@
+//! A storm of alerts over receivers in changing moods, and `kill -9` at random moments: nothing is lost, and each kill
+//! repeats at most one message of each receiver. `MEMSENTRY_CRASH_ROUNDS=200 cargo test --test it -- storm --nocapture`
+//! for the proof.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use memsentry::metrics::Registry;
+use memsentry::store::Store;
+use rand::Rng as _;
+use serde_json::Value;
+
+use crate::stage::{Config, Daemon, Door, Mood, Moody, WEBHOOK_TOKEN, shared_reference};
+
+/// Alerts of the storm; each fires and is over again by a clock of its own.
+const ALERTS: u32 = 20;
+/// Longest wait for the calm after the storm: what failed often waits long for its next attempt.
+const CALM: Duration = Duration::from_secs(400);
+
+fn rounds() -> usize {
+    std::env::var("MEMSENTRY_CRASH_ROUNDS").map_or(6, |text| text.parse().expect("a number of rounds"))
+}
+
+/// Alerts that come and go while the service is up, and one that fires when it is down.
+fn rules() -> String {
+    let mut rules = String::from(
+        "groups:\n  - name: storm\n    rules:\n      - alert: ServiceDown\n        expr: chat_memory_up == 0\n",
+    );
+    for number in 0..ALERTS {
+        let period = 1.5 + 0.13 * f64::from(number);
+        rules.push_str(&format!(
+            "      - alert: Storm{number}\n        expr: (vector(time()) % {period:.2} < {:.2}) and on () (max(chat_memory_up) == 1)\n",
+            period / 2.0
+        ));
+    }
+    rules
+}
+
+/// What the daemon says of itself in its log and its file.
+struct Books {
+    /// Keys of messages that it said it had decided.
+    decided: BTreeSet<String>,
+    /// Notifier and result of every message that came to its end.
+    results: BTreeMap<String, (String, String)>,
+    waiting: usize,
+}
+
+impl Books {
+    async fn of(daemon: &Daemon) -> Self {
+        let said = |line: &str| {
+            let line: Value = serde_json::from_str(line).ok()?;
+            let fields = line.get("fields").unwrap_or(&line);
+            (fields["message"] == "notification decided").then(|| fields["key"].as_str().unwrap_or_default().to_owned())
+        };
+        let decided = daemon.log().lines().filter_map(said).collect();
+        let (store, _writer) = Store::open(Some(&daemon.store_path()), &Registry::new()).await;
+        let rows = store.deliveries(u32::MAX).await.expect("readable");
+        let results = rows.into_iter().map(|row| (row.id, (row.notifier, row.result))).collect();
+        Self { decided, results, waiting: store.outbox().await.expect("readable").len() }
+    }
+
+    /// The message by which this one was told in the end.
+    fn told_by<'a>(&'a self, key: &'a str) -> Result<&'a str, String> {
+        let (_, result) = self.results.get(key).ok_or_else(|| format!("{key} has no end"))?;
+        match (result.as_str(), result.strip_prefix("told as one: ")) {
+            ("delivered", _) => Ok(key),
+            (_, Some(other)) => self.told_by(other),
+            (other, None) => Err(format!("{key}: {other}")),
+        }
+    }
+}
+
+/// How often each kill made a receiver hear a message again. `kills` are the numbers of messages that it had accepted.
+fn repeats(accepted: &[(String, String)], kills: &[usize]) -> Vec<usize> {
+    let mut counts = vec![0; kills.len()];
+    let mut last: BTreeMap<&str, usize> = BTreeMap::new();
+    for (at, (key, body)) in accepted.iter().enumerate() {
+        if let Some(before) = last.insert(key, at) {
+            let kill = kills.iter().rposition(|kill| before < *kill && *kill <= at);
+            let kill = kill.unwrap_or_else(|| panic!("{key} was accepted twice without a kill between:\n{body}"));
+            counts[kill] += 1;
+            assert_eq!(accepted[before].1.len(), body.len(), "{key} is not the same message");
+        }
+    }
+    counts
+}
+
+/// What the webhook knows of each alert.
+fn known(accepted: &[(String, String)]) -> BTreeMap<String, String> {
+    let mut known = BTreeMap::new();
+    for (_, body) in accepted {
+        let body: Value = serde_json::from_str(body).expect("JSON");
+        for alert in body["alerts"].as_array().into_iter().flatten() {
+            let name = alert["labels"]["alertname"].as_str().unwrap_or_default().to_owned();
+            known.insert(name, alert["status"].as_str().unwrap_or_default().to_owned());
+        }
+    }
+    known
+}
+
+/// Closes the service's door, lets the receivers recover, and waits until everybody knows how things stand.
+async fn calm(door: &Door, daemon: &Daemon, webhook: &Moody, mail: &Moody) {
+    webhook.feels(Mood::Fine);
+    mail.feels(Mood::Fine);
+    door.close().await;
+    let began = Instant::now();
+    loop {
+        let waiting = daemon.number("memsentry_outbox_entries").await;
+        let known = known(&webhook.accepted());
+        let over = known.iter().all(|(name, status)| (name == "ServiceDown") == (status == "firing"));
+        if waiting == Some(0.0) && over && known.contains_key("ServiceDown") {
+            return;
+        }
+        assert!(began.elapsed() < CALM, "{waiting:?} messages wait, the webhook knows {known:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_storm_with_flapping_receivers_and_kills_loses_nothing_and_repeats_at_most_one_message_a_kill() {
+    let door = Door::before(&shared_reference().api_url);
+    let (webhook, mail) = (Moody::http().await, Moody::smtp().await);
+    let mut config = Config::new(&door.url()).with_rules(&rules());
+    config.files.push(("webhook-url", format!("http://{}/{WEBHOOK_TOKEN}", webhook.address)));
+    (config.webhook, config.smarthost) = (true, Some(mail.address.to_string()));
+    let mut daemon = Daemon::start(&config).await;
+    let (mut webhook_kills, mut mail_kills, began) = (Vec::new(), Vec::new(), Instant::now());
+    {
+        let storm = async {
+            for _ in 0..rounds() {
+                let wait = rand::rng().random_range(50..1_500);
+                tokio::time::sleep(Duration::from_millis(wait)).await;
+                daemon.kill();
+                // What was written before the kill is read by now; the moment of the kill is that of its signal.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                webhook_kills.push(webhook.accepted().len());
+                mail_kills.push(mail.accepted().len());
+                daemon.start_again().await;
+            }
+        };
+        tokio::select! {
+            () = storm => {}
+            () = webhook.swings() => {}
+            () = mail.swings() => {}
+        }
+    }
+    let stormed = began.elapsed();
+    calm(&door, &daemon, &webhook, &mail).await;
+    daemon.terminate().await;
+
+    let (pages, mails) = (webhook.accepted(), mail.accepted());
+    let keys: BTreeSet<&str> = pages.iter().chain(&mails).map(|(key, _)| key.as_str()).collect();
+    let books = Books::of(&daemon).await;
+    assert_eq!(books.waiting, 0);
+    for key in books.decided.iter().chain(books.results.keys()) {
+        let told_by = books.told_by(key).unwrap_or_else(|lost| panic!("lost: {lost}"));
+        assert!(keys.contains(told_by), "{key} counts as delivered by {told_by}, which nobody received");
+    }
+    let collapsed = books.results.values().filter(|(_, result)| result != "delivered").count();
+    let (by_webhook, by_mail) = (repeats(&pages, &webhook_kills), repeats(&mails, &mail_kills));
+    let both: Vec<usize> = by_webhook.iter().zip(&by_mail).map(|(a, b)| a + b).collect();
+    println!(
+        "{} kills in {:.0} s and {:.0} s of calm: {} messages decided, {} ended, {collapsed} of them told as one with \
+         others; {} pages and {} mails accepted; kills that repeated a page {}, a mail {}, both {}; most repeats of one \
+         receiver after one kill {}; lost 0",
+        rounds(),
+        stormed.as_secs_f64(),
+        (began.elapsed() - stormed).as_secs_f64(),
+        books.decided.len(),
+        books.results.len(),
+        pages.len(),
+        mails.len(),
+        by_webhook.iter().filter(|count| **count > 0).count(),
+        by_mail.iter().filter(|count| **count > 0).count(),
+        both.iter().filter(|count| **count > 1).count(),
+        by_webhook.iter().chain(&by_mail).max().unwrap_or(&0),
+    );
+    assert!(by_webhook.iter().chain(&by_mail).all(|count| *count <= 1), "{by_webhook:?} {by_mail:?}");
+    assert!(books.decided.len() > rounds() * 2, "a storm in a teacup: {} messages", books.decided.len());
+}
