@@ -124,7 +124,7 @@ impl Where {
             (None, None) if Path::new(CONFIGURATION).exists() => told_by(Path::new(CONFIGURATION))?,
             (None, None) => DEFAULT.to_owned(),
         };
-        address(&text).map_err(|problem| vec![problem])
+        address(&text).map_err(|problem| vec![*problem])
     }
 }
 
@@ -149,10 +149,10 @@ fn local(listen: SocketAddr) -> String {
     }
 }
 
-fn address(text: &str) -> Result<Url, Problem> {
+fn address(text: &str) -> Result<Url, Box<Problem>> {
     let wrong = |why: String| {
         let message = format!("--url: {:?} is not an http or https address{why}", redact_url(text));
-        Problem::at("", message).hint(format!("write for example {DEFAULT}"))
+        Box::new(Problem::at("", message).hint(format!("write for example {DEFAULT}")))
     };
     let mut url = Url::parse(text).map_err(|error| wrong(format!(": {error}")))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {

@@ -95,6 +95,13 @@ impl Known {
         self.0.keys().map(String::as_str)
     }
 
+    /// Whether a name is like one of a recording rule, and no rule here records for its level: whoever asks may ask a
+    /// Prometheus with other rules, or is meant for configurations that have them.
+    pub(super) fn is_recorded_elsewhere(&self, name: &str) -> bool {
+        let Some((level, _)) = name.split_once(':') else { return false };
+        !self.names().any(|known| known.split_once(':').is_some_and(|(own, _)| own == level))
+    }
+
     pub(super) fn is_made_by_scrape(name: &str) -> bool {
         MADE_BY_SCRAPE.contains(&name)
     }

@@ -9,6 +9,7 @@ use std::time::Duration as StdDuration;
 
 use futures_util::future::join_all;
 
+use crate::model::task::Task;
 use crate::model::{Clock, Timestamp};
 
 use super::metrics::Metrics;
@@ -24,17 +25,26 @@ const LONGEST: StdDuration = StdDuration::from_secs(330);
 /// The alerts that a notifier of a receiver believes to fire, and that do.
 pub(super) type Firing = Box<dyn Fn(&Address, Timestamp) -> Vec<super::message::Told> + Send + Sync>;
 
-/// Who has to be refreshed, and when each was last.
-pub(super) struct KeepAlive {
-    pub outbox: Outbox,
-    pub firing: Firing,
-    pub clock: Clock,
-    pub metrics: Metrics,
+/// The task that refreshes who wants it.
+pub(super) fn task(outbox: &Outbox, firing: Firing, clock: &Clock, metrics: &Metrics) -> Task {
+    let (outbox, clock, metrics) = (outbox.clone(), clock.clone(), metrics.clone());
+    let keep_alive = Arc::new(KeepAlive { outbox, firing, clock, metrics });
+    Task::new("keep_alive", move || {
+        let keep_alive = Arc::clone(&keep_alive);
+        async move { keep_alive.run().await }
+    })
+}
+
+struct KeepAlive {
+    outbox: Outbox,
+    firing: Firing,
+    clock: Clock,
+    metrics: Metrics,
 }
 
 impl KeepAlive {
     /// Works until it is cancelled.
-    pub async fn run(&self) {
+    async fn run(&self) {
         let mut last = BTreeMap::new();
         loop {
             tokio::time::sleep(LOOK).await;

@@ -20,10 +20,11 @@ use crate::store::{Store, StoreError, Table};
 use super::alerts::Received;
 use super::dispatcher::{Counts, Dispatcher, Restored};
 use super::drill::{self, Drills};
-use super::keep_alive::KeepAlive;
+use super::keep_alive;
 use super::metrics::Metrics;
-use super::notifiers::{Failure, KINDS};
+use super::notifiers::KINDS;
 use super::outbox::{Notifiers, Outbox, Wired};
+use super::queue::Address;
 use super::route::Plan;
 use super::settings::Settings;
 use super::turn::LastTurn;
@@ -56,7 +57,7 @@ enum Reports {
 /// Settings that were checked and whose files were read; nothing can fail any more when it is applied.
 pub struct Prepared {
     plan: Plan,
-    notifiers: Notifiers,
+    pub(super) notifiers: Notifiers,
 }
 
 impl Prepared {
@@ -92,23 +93,7 @@ impl Prepared {
     }
 }
 
-/// What came of dialling one notifier: whose it is, its label, and why it cannot be reached; `None` where that
-/// cannot be known without sending.
-pub type Reached = (String, String, Option<Result<(), Failure>>);
-
 impl Prepared {
-    /// Dials every notifier, all at once, and tells none of them anything.
-    pub async fn reach(&self) -> Vec<Reached> {
-        let all = self.notifiers.all.iter().map(|((receiver, label), wired)| async move {
-            let answer = match wired.notifier.reach() {
-                Some(answer) => Some(answer.await),
-                None => None,
-            };
-            (receiver.clone(), label.clone(), answer)
-        });
-        futures_util::future::join_all(all).await
-    }
-
     /// A drill of one of its receivers, without a daemon.
     ///
     /// # Errors
@@ -164,31 +149,15 @@ impl Notify {
             let inner = Arc::clone(&inner);
             async move { inner.run().await }
         });
-        let firing = Arc::clone(&notify.0);
-        let keep_alive = Arc::new(KeepAlive {
-            outbox: notify.0.outbox.clone(),
-            firing: Box::new(move |(receiver, notifier), at| firing.dispatcher().told_firing(receiver, notifier, at)),
-            clock: notify.0.clock.clone(),
-            metrics: notify.0.metrics.clone(),
-        });
-        let refresh = Task::new("keep_alive", move || {
-            let keep_alive = Arc::clone(&keep_alive);
-            async move { keep_alive.run().await }
-        });
+        let inner = Arc::clone(&notify.0);
+        let firing = move |(receiver, notifier): &Address, at| inner.dispatcher().told_firing(receiver, notifier, at);
+        let refresh = keep_alive::task(&notify.0.outbox, Box::new(firing), &notify.0.clock, &notify.0.metrics);
         let inner = Arc::clone(&notify.0);
         let prune = Task::new("history", move || {
             let inner = Arc::clone(&inner);
             async move { inner.keep_history_short().await }
         });
         (notify, vec![dispatch, deliver, refresh, perform, prune])
-    }
-
-    /// One that keeps everything in memory, for who only looks at pages.
-    pub async fn in_memory(prepared: Prepared, clock: Clock, registry: &Registry) -> (Self, Vec<Task>) {
-        let (store, writer) = Store::open(None, registry).await;
-        let (notify, mut tasks) = Self::new(prepared, store, clock, registry);
-        tasks.push(writer);
-        (notify, tasks)
     }
 
     /// Takes in one round of reports, also an empty one: it says that the rules are alive.

@@ -83,12 +83,15 @@ pub(super) struct Feeds {
     own: BTreeSet<String>,
 }
 
+/// Of the label names that series share with an alert, the values that some series has together.
+type ByShared = HashMap<Vec<String>, HashSet<Vec<String>>>;
+
 /// The live series of one selector, to be asked by the labels of an alert.
 #[derive(Debug)]
 struct Feed {
     series: Vec<Labels>,
     /// By the names of the alert's labels: by the names shared with series, the values that series have for them.
-    by_names: HashMap<Vec<String>, HashMap<Vec<String>, HashSet<Vec<String>>>>,
+    by_names: HashMap<Vec<String>, ByShared>,
 }
 
 impl Feeds {

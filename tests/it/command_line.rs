@@ -24,7 +24,7 @@ fn bad() -> (tempfile::TempDir, String, [&'static str; 2]) {
     config.probes = "[{kind: helth}]".to_owned();
     config.route = "{receiver: on-call}".to_owned();
     let (folder, path) = written(&config);
-    (folder, path, ["memsentry.yaml:5:17", "memsentry.yaml:11:19"])
+    (folder, path, ["memsentry.yaml:5:17", "memsentry.yaml:12:19"])
 }
 
 fn no_password(output: &Output) {
@@ -91,7 +91,7 @@ fn the_mistakes_of_a_check_can_be_read_by_a_program() {
     let place = |at: usize| (&problems[at]["line"], &problems[at]["column"], &problems[at]["path"]);
     assert_eq!(problems.len(), 2);
     assert_eq!(place(0), (&5.into(), &17.into(), &"probes[0].kind".into()));
-    assert_eq!(place(1), (&11.into(), &19.into(), &"route.receiver".into()));
+    assert_eq!(place(1), (&12.into(), &19.into(), &"route.receiver".into()));
     assert_eq!(problems[0]["file"], path);
     assert_eq!(problems[0]["hint"], "did you mean \"health\"?");
 }

@@ -51,7 +51,7 @@ async fn a_diagnostic_that_asks_for_too_much_gets_little() {
     let (rows, more) = database.diagnose(million, &[], false, LIMIT).await.expect("an answer");
     assert_eq!((rows.len(), more), (MOST_ROWS, true));
     assert_eq!(rows[0], [("n".to_owned(), Some("1".to_owned())), ("twice".to_owned(), Some("2".to_owned()))]);
-    let long = first(&database, "select repeat('x', 50000000) as a", &[], true).await;
+    let long = first(&database, "select repeat('x', 1000000) as a", &[], true).await;
     assert_eq!(long, "row=too long to be shown");
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     // Neither leaves the connection in a state that the next would meet.

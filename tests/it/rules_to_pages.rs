@@ -250,7 +250,7 @@ fn live(seed: u64) -> usize {
 fn each_firing_and_each_end_is_told_once_whatever_happens() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let (first, lives) =
-        (number("MEMSENTRY_SEED").unwrap_or_else(rand::random), number("MEMSENTRY_LIVES").unwrap_or(20));
+        (number("MEMSENTRY_SEED").unwrap_or_else(rand::random), number("MEMSENTRY_LIVES").unwrap_or(8));
     println!("{lives} lives, MEMSENTRY_SEED={first}");
     let mut messages = 0;
     for life in 0..lives {

@@ -12,10 +12,11 @@ use serde_json::Value;
 
 use crate::stage::{Config, Daemon, Door, Mood, Moody, WEBHOOK_TOKEN, shared_reference};
 
-/// Alerts of the storm; each fires and is over again by a clock of its own.
-const ALERTS: u32 = 20;
+/// Alerts of the storm; each fires and is over again by a clock of its own. So many that receivers are always busy, and
+/// not so many that a machine with other work falls behind for good.
+const ALERTS: u32 = 8;
 /// Longest wait for the calm after the storm: what failed often waits long for its next attempt.
-const CALM: Duration = Duration::from_secs(400);
+const CALM: Duration = Duration::from_secs(600);
 
 fn rounds() -> usize {
     std::env::var("MEMSENTRY_CRASH_ROUNDS").map_or(6, |text| text.parse().expect("a number of rounds"))
@@ -27,7 +28,7 @@ fn rules() -> String {
         "groups:\n  - name: storm\n    rules:\n      - alert: ServiceDown\n        expr: chat_memory_up == 0\n",
     );
     for number in 0..ALERTS {
-        let period = 1.5 + 0.13 * f64::from(number);
+        let period = 1.7 + 0.23 * f64::from(number);
         rules.push_str(&format!(
             "      - alert: Storm{number}\n        expr: (vector(time()) % {period:.2} < {:.2}) and on () (max(chat_memory_up) == 1)\n",
             period / 2.0
@@ -79,10 +80,18 @@ fn repeats(accepted: &[(String, String)], kills: &[usize]) -> Vec<usize> {
             let kill = kills.iter().rposition(|kill| before < *kill && *kill <= at);
             let kill = kill.unwrap_or_else(|| panic!("{key} was accepted twice without a kill between:\n{body}"));
             counts[kill] += 1;
-            assert_eq!(accepted[before].1.len(), body.len(), "{key} is not the same message");
+            assert_eq!(gist(&accepted[before].1), gist(body), "{key} is not the same message");
         }
     }
     counts
+}
+
+/// What is told, without the evidence, which is gathered anew after a restart.
+fn gist(message: &str) -> String {
+    match serde_json::from_str::<Value>(message) {
+        Ok(body) => body["alerts"].to_string(),
+        Err(_) => message.lines().find(|line| line.starts_with("Subject: ")).unwrap_or_default().to_owned(),
+    }
 }
 
 /// What the webhook knows of each alert.
@@ -116,6 +125,36 @@ async fn calm(door: &Door, daemon: &Daemon, webhook: &Moody, mail: &Moody) {
     }
 }
 
+/// How many messages each receiver had accepted at each kill.
+#[derive(Default)]
+struct Kills {
+    webhook: Vec<usize>,
+    mail: Vec<usize>,
+}
+
+/// Kills the daemon at random moments while the receivers' moods change.
+async fn storm(daemon: &mut Daemon, webhook: &Moody, mail: &Moody) -> Kills {
+    let mut kills = Kills::default();
+    let storm = async {
+        for _ in 0..rounds() {
+            let wait = rand::rng().random_range(50..1_500);
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+            daemon.kill();
+            // What was written before the kill is read by now; the moment of the kill is that of its signal.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            kills.webhook.push(webhook.accepted().len());
+            kills.mail.push(mail.accepted().len());
+            daemon.start_again().await;
+        }
+    };
+    tokio::select! {
+        () = storm => {}
+        () = webhook.swings() => {}
+        () = mail.swings() => {}
+    }
+    kills
+}
+
 #[tokio::test]
 async fn a_storm_with_flapping_receivers_and_kills_loses_nothing_and_repeats_at_most_one_message_a_kill() {
     let door = Door::before(&shared_reference().api_url);
@@ -124,26 +163,8 @@ async fn a_storm_with_flapping_receivers_and_kills_loses_nothing_and_repeats_at_
     config.files.push(("webhook-url", format!("http://{}/{WEBHOOK_TOKEN}", webhook.address)));
     (config.webhook, config.smarthost) = (true, Some(mail.address.to_string()));
     let mut daemon = Daemon::start(&config).await;
-    let (mut webhook_kills, mut mail_kills, began) = (Vec::new(), Vec::new(), Instant::now());
-    {
-        let storm = async {
-            for _ in 0..rounds() {
-                let wait = rand::rng().random_range(50..1_500);
-                tokio::time::sleep(Duration::from_millis(wait)).await;
-                daemon.kill();
-                // What was written before the kill is read by now; the moment of the kill is that of its signal.
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                webhook_kills.push(webhook.accepted().len());
-                mail_kills.push(mail.accepted().len());
-                daemon.start_again().await;
-            }
-        };
-        tokio::select! {
-            () = storm => {}
-            () = webhook.swings() => {}
-            () = mail.swings() => {}
-        }
-    }
+    let began = Instant::now();
+    let kills = storm(&mut daemon, &webhook, &mail).await;
     let stormed = began.elapsed();
     calm(&door, &daemon, &webhook, &mail).await;
     daemon.terminate().await;
@@ -157,12 +178,12 @@ async fn a_storm_with_flapping_receivers_and_kills_loses_nothing_and_repeats_at_
         assert!(keys.contains(told_by), "{key} counts as delivered by {told_by}, which nobody received");
     }
     let collapsed = books.results.values().filter(|(_, result)| result != "delivered").count();
-    let (by_webhook, by_mail) = (repeats(&pages, &webhook_kills), repeats(&mails, &mail_kills));
-    let both: Vec<usize> = by_webhook.iter().zip(&by_mail).map(|(a, b)| a + b).collect();
+    let (by_webhook, by_mail) = (repeats(&pages, &kills.webhook), repeats(&mails, &kills.mail));
+    let count = |repeats: &[usize]| repeats.iter().filter(|count| **count > 0).count();
+    let both = by_webhook.iter().zip(&by_mail).filter(|(page, mail)| **page > 0 && **mail > 0).count();
     println!(
-        "{} kills in {:.0} s and {:.0} s of calm: {} messages decided, {} ended, {collapsed} of them told as one with \
-         others; {} pages and {} mails accepted; kills that repeated a page {}, a mail {}, both {}; most repeats of one \
-         receiver after one kill {}; lost 0",
+        "{} kills in {:.0} s, calm after {:.0} s: {} messages decided, {} ended, {collapsed} of them told as one with \
+         others; {} pages and {} mails accepted; kills that repeated a page {}, a mail {}, both {both}; lost 0",
         rounds(),
         stormed.as_secs_f64(),
         (began.elapsed() - stormed).as_secs_f64(),
@@ -170,11 +191,9 @@ async fn a_storm_with_flapping_receivers_and_kills_loses_nothing_and_repeats_at_
         books.results.len(),
         pages.len(),
         mails.len(),
-        by_webhook.iter().filter(|count| **count > 0).count(),
-        by_mail.iter().filter(|count| **count > 0).count(),
-        both.iter().filter(|count| **count > 1).count(),
-        by_webhook.iter().chain(&by_mail).max().unwrap_or(&0),
+        count(&by_webhook),
+        count(&by_mail),
     );
     assert!(by_webhook.iter().chain(&by_mail).all(|count| *count <= 1), "{by_webhook:?} {by_mail:?}");
-    assert!(books.decided.len() > rounds() * 2, "a storm in a teacup: {} messages", books.decided.len());
+    assert!(books.decided.len() > rounds(), "a storm in a teacup: {} messages", books.decided.len());
 }

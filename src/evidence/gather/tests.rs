@@ -51,7 +51,10 @@ struct World {
     registry: Registry,
 }
 
-fn world(fixture: Fixture, series: &[(&str, &dyn Fn(i64) -> Option<f64>)]) -> World {
+/// Labels, and the value at each minute.
+type Line<'a> = (&'a str, &'a dyn Fn(i64) -> Option<f64>);
+
+fn world(fixture: Fixture, series: &[Line<'_>]) -> World {
     let registry = Registry::new();
     let tsdb = Tsdb::new(&crate::tsdb::Settings::default(), &registry);
     for minute in -60..=0 {
@@ -98,7 +101,10 @@ fn message(alerts: Vec<Told>) -> Notification {
     message
 }
 
-fn measured(evidence: &Evidence) -> Vec<Option<(&'static str, f64, Option<f64>, Unit)>> {
+/// Comparison, value, threshold and unit.
+type Shown = (&'static str, f64, Option<f64>, Unit);
+
+fn measured(evidence: &Evidence) -> Vec<Option<Shown>> {
     let alerts = evidence.alerts.iter();
     alerts
         .map(|alert| {

@@ -11,6 +11,9 @@ pub(in crate::lint) fn find(world: &World<'_>) -> Vec<Found> {
         for selector in site.expr.selectors() {
             let Some(name) = selector.name.filter(|name| !name.contains(VARIABLE)) else { continue };
             let by_scrape = Known::is_made_by_scrape(name);
+            if !matches!(site.asker, Asker::Rule(_)) && world.known.is_recorded_elsewhere(name) {
+                continue;
+            }
             if world.known.get(name).is_some() || (by_scrape && !matches!(site.asker, Asker::Rule(_))) {
                 continue;
             }

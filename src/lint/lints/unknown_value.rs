@@ -39,7 +39,7 @@ fn words(matcher: &Matcher) -> Vec<&str> {
     };
     let plain = |word: &&str| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     let regex = matches!(matcher.op(), MatchOp::Regex | MatchOp::NotRegex);
-    if regex && !words.iter().all(|word| plain(&word)) {
+    if regex && !words.iter().all(plain) {
         return Vec::new();
     }
     words.into_iter().filter(|word| !word.is_empty()).collect()

@@ -247,6 +247,4 @@ impl Email {
 }
 
 #[cfg(test)]
-mod looks;
-#[cfg(test)]
 mod tests;

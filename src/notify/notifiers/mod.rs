@@ -20,6 +20,7 @@ pub mod command;
 mod data;
 pub mod email;
 #[cfg(test)]
+#[path = "tests/fixture.rs"]
 mod fixture;
 pub mod http;
 pub mod pagerduty;

@@ -198,7 +198,7 @@ impl World {
     /// Goes to the next look, so that there is something to decide. The rules went on meanwhile.
     fn jump(&mut self) {
         self.now = self.dispatcher.next_due().map_or(self.now, |due| due.max(self.now));
-        [true, false].map(|of_z| self.round(of_z));
+        [true, false].into_iter().for_each(|of_z| self.round(of_z));
     }
 
     fn live_through(&mut self, event: Event, number: usize) {

@@ -5,13 +5,15 @@
 
 use std::sync::Arc;
 
-use crate::model::{Labels, Timestamp};
-use crate::store::{StoreError, Table};
+use crate::metrics::Registry;
+use crate::model::task::Task;
+use crate::model::{Clock, Labels, Timestamp};
+use crate::store::{Store, StoreError, Table};
 
 use super::super::history::{self, Event};
 use super::super::silence::{Draft, Planned, Refusal, Silence, SilenceState};
 use super::super::views::{AlertView, GroupView};
-use super::{Inner, Notify};
+use super::{Inner, Notify, Prepared};
 
 /// Why a silence was not made or changed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -28,6 +30,14 @@ pub enum SilenceError {
 }
 
 impl Notify {
+    /// One that keeps everything in memory, for who only looks at pages.
+    pub async fn in_memory(prepared: Prepared, clock: Clock, registry: &Registry) -> (Self, Vec<Task>) {
+        let (store, writer) = Store::open(None, registry).await;
+        let (notify, mut tasks) = Self::new(prepared, store, clock, registry);
+        tasks.push(writer);
+        (notify, tasks)
+    }
+
     /// Makes a silence or changes one. It is on disk when this answers with its id.
     ///
     /// # Errors

@@ -66,12 +66,15 @@ pub struct Turn {
     pub state: SilenceState,
 }
 
+/// Silences by the value that they ask for.
+type ByValue = HashMap<Arc<str>, Vec<Arc<Silence>>>;
+
 /// Every known silence.
 #[derive(Debug, Default)]
 pub struct Silences {
     all: BTreeMap<Arc<str>, Arc<Silence>>,
     /// Those that ask for one value of a label, by that label and value.
-    by_label: HashMap<Arc<str>, HashMap<Arc<str>, Vec<Arc<Silence>>>>,
+    by_label: HashMap<Arc<str>, ByValue>,
     /// The others.
     unindexed: Vec<Arc<Silence>>,
     /// The state in which each was last seen by [`Silences::turns`].

@@ -13,6 +13,9 @@ use super::*;
 use crate::model::{Alert, Labels, Timestamp};
 use crate::runbooks::Runbooks;
 
+/// What readers see.
+mod looks;
+
 /// The server; ends with the test.
 struct Sink {
     child: Child,
@@ -166,7 +169,7 @@ async fn the_chart_travels_inside_the_mail_and_the_page_shows_it() {
     let sink = Sink::start(&[]);
     let email = email(sink.port, "oncall@host.example", "tls: none");
     let (notification, runbooks) = (firing(), Runbooks::load(None).expect("shipped"));
-    let evidence = super::looks::evidence_of_a_stall(&notification);
+    let evidence = looks::evidence_of_a_stall(&notification);
     let attempt = Attempt {
         key: "key1",
         notification: &notification,

@@ -24,7 +24,7 @@ async fn the_end_resolves_what_the_beginning_triggered() {
     let payload = &trigger["payload"];
     assert_eq!((&payload["severity"], &payload["source"]), (&json!("warning"), &json!("main")));
     assert_eq!(payload["timestamp"], "2026-11-23T02:14:00.000Z");
-    assert!(payload["summary"].as_str().is_some_and(|text| text.starts_with("[FIRING:1] QueueDepthHigh (main)")));
+    assert!(payload["summary"].as_str().is_some_and(|text| text.starts_with("[WARNING] main: QueueDepthHigh")));
     let details = &payload["custom_details"];
     assert_eq!((&details["num_firing"], &details["num_resolved"]), (&json!("1"), &json!("1")));
     assert_eq!((&trigger["client"], &trigger["client_url"]), (&json!("memsentry"), &json!("http://m")));

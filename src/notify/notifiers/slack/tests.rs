@@ -14,7 +14,7 @@ async fn what_fires_is_posted_with_links_and_what_slack_would_read_as_markup_is_
     let body = &bodies(&seen)[0];
     assert_eq!((&body["channel"], &body["username"]), (&json!("#oncall"), &json!("memsentry")));
     let attachment = &body["attachments"][0];
-    assert_eq!(attachment["title"], "[FIRING:1] QueueDepthHigh (main)");
+    assert_eq!(attachment["title"], "[WARNING] main: QueueDepthHigh");
     assert_eq!((&attachment["color"], &attachment["title_link"]), (&json!("danger"), &json!("http://m")));
     assert_eq!(attachment["mrkdwn_in"], json!(["fallback", "pretext", "text"]));
     let text = attachment["text"].as_str().expect("text");
@@ -57,7 +57,7 @@ async fn a_template_that_fails_only_now_loses_nothing_and_is_told() {
     let slack: Slack = build(&format!("{{api_url: '{url}', title: '{text}'}}"));
     deliver(&slack, &notification()).await.expect("taken");
     let attachment = &bodies(&seen)[0]["attachments"][0];
-    assert_eq!(attachment["title"], "[FIRING:1] QueueDepthHigh (main)");
+    assert_eq!(attachment["title"], "[WARNING] main: QueueDepthHigh");
     assert!(
         attachment["text"].as_str().is_some_and(|text| text.contains("The template of title failed: ")),
         "{attachment}"

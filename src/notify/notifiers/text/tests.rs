@@ -65,6 +65,14 @@ fn alertmanagers_data_and_functions_are_there() {
             "{{ urlUnescape \"a%20b+c\" }} {{ safeUrl \"x\" }}{{ safeHtml \"y\" }} {{ .ExternalURL | urlquery }}",
             "a b c xy http%3A%2F%2Fm",
         ),
+    ] {
+        assert_eq!(say(text), said, "{text}");
+    }
+}
+
+#[test]
+fn alertmanagers_named_templates_and_our_own_data_are_there() {
+    for (text, said) in [
         ("{{ template \"__subject\" . }}", "[FIRING:1] QueueDepthHigh (warning)"),
         ("{{ define \"__subject\" }}mine{{ end }}{{ template \"__subject\" . }}", "mine"),
         (

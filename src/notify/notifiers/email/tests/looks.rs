@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration as StdDuration;
 
-use super::super::super::evidence::{AlertEvidence, Chart, Diagnosis, Evidence, Line, Measured, ProbeRun, Table, Unit};
-use super::super::super::message::{Notification, Told, common_annotations, common_labels};
-use super::super::super::reason::Reason;
-use super::super::story::Story;
-use super::tests::{notification, told};
-use super::{html, text};
+use super::super::super::super::evidence::{
+    AlertEvidence, Chart, Diagnosis, Evidence, Line, Measured, ProbeRun, Table, Unit,
+};
+use super::super::super::super::message::{Notification, Told, common_annotations, common_labels};
+use super::super::super::super::reason::Reason;
+use super::super::super::story::Story;
+use super::super::{html, text};
+use super::{notification, told};
 use crate::model::{Labels, Timestamp};
 use crate::runbooks::Runbooks;
 
