@@ -74,6 +74,13 @@ impl Rules {
     }
 }
 
+/// Whether two values, as bits, are the same but for the order in which numbers were added: series that come back after
+/// a restart may stand elsewhere.
+pub(super) fn same_value(ours: u64, theirs: u64) -> bool {
+    let (a, b) = (f64::from_bits(ours), f64::from_bits(theirs));
+    ours == theirs || (a - b).abs() <= 1e-12 * a.abs().max(b.abs())
+}
+
 /// A run that nobody kills; it has the intervals that the other has.
 pub(super) struct Undisturbed {
     pub(super) tsdb: Tsdb,
@@ -153,7 +160,7 @@ impl Undisturbed {
         let lost = self.lost(ours.active_at.min(theirs.active_at), tick);
         let still_pending = |alert: &Alert| !alert.fires && now - alert.active_at < alert.hold;
         let same_phase = ours.fires == theirs.fires || still_pending(if ours.fires { theirs } else { ours });
-        let same_text = ours.value == theirs.value && ours.summary == theirs.summary;
+        let same_text = same_value(ours.value, theirs.value) && ours.summary == theirs.summary;
         same_text && same_phase && (ours.active_at - theirs.active_at).abs() <= lost
     }
 
