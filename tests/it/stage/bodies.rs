@@ -16,8 +16,13 @@ const BODY: &[(&str, &str)] = &[
     ("alerts", "alerts"),
 ];
 /// Since 0.33 and 0.34, and memsentry's own.
-const LATER: &[(&str, &str)] =
-    &[("notification_reason", "reason"), ("routeLabels", "strings"), ("runbook", "strings"), ("evidence", "object")];
+const LATER: &[(&str, &str)] = &[
+    ("notification_reason", "reason"),
+    ("routeLabels", "strings"),
+    ("runbook", "strings"),
+    ("evidence", "object"),
+    ("collapsed", "object"),
+];
 const ALERT: &[(&str, &str)] = &[
     ("status", "status"),
     ("labels", "strings"),
