@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rand::Rng as _;
 
-use crate::stage::{Config, Daemon, Door, Manner, Webhook, shared_reference, until};
+use crate::stage::{Config, Daemon, Door, Manner, Webhook, shared_reference, until, without_evidence};
 
 fn rounds() -> u32 {
     std::env::var("MEMSENTRY_CRASH_ROUNDS").map_or(5, |text| text.parse().expect("a number of rounds"))
@@ -43,12 +43,6 @@ impl Scene {
     fn status(&self) -> &'static str {
         if self.shut { "firing" } else { "resolved" }
     }
-}
-
-/// A page without what is gathered anew after a restart.
-fn without_evidence(mut page: serde_json::Value) -> serde_json::Value {
-    page.as_object_mut().map(|page| page.remove("evidence"));
-    page
 }
 
 /// In each round the receiver has read the notification and not answered when the daemon dies; the service changes

@@ -18,7 +18,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
-pub use bodies::check_alertmanager_v4;
+pub use bodies::{check_alertmanager_v4, without_evidence};
 pub use config::{Config, SERVICE_PASSWORD, WEBHOOK_PASSWORD, WEBHOOK_TOKEN};
 pub use daemon::{Daemon, memsentry};
 pub use door::{Door, Silence};
@@ -59,13 +59,14 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl F
     }
 }
 
-/// A client for loopback.
+/// A client for loopback that follows no redirect.
 pub fn http() -> reqwest::Client {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
-    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().expect("a client")
+    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    client.timeout(Duration::from_secs(20)).build().expect("a client")
 }
 
 /// Kills `child` when this process ends in whatever way: it waits for the end of its standard input.
