@@ -14,7 +14,7 @@ async fn a_receiver_in_trouble_gets_the_page_when_it_is_well_and_not_before_it_a
     let config = Config::new(&shared_reference().api_url).with_webhook(&webhook).with_rules(ALWAYS);
     let daemon = Daemon::start(&config).await;
     webhook.wait("the first attempt", |_| true).await;
-    webhook.answers(Manner::RetryAfter(2));
+    webhook.answers(Manner::RetryAfter(4));
     let failures = "sum by (reason) (memsentry_notification_failures_total{reason=\"rate_limited\"})";
     daemon.becomes(failures, 1.0).await;
     let asked = Instant::now();

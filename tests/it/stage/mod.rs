@@ -59,14 +59,24 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl F
     }
 }
 
-/// A client for loopback that follows no redirect.
+/// A client for loopback.
 pub fn http() -> reqwest::Client {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
-    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-    client.timeout(Duration::from_secs(20)).build().expect("a client")
+    client(reqwest::redirect::Policy::default())
+}
+
+/// The same, but a redirect is an answer.
+pub fn http_without_redirects() -> reqwest::Client {
+    let _ = http();
+    client(reqwest::redirect::Policy::none())
+}
+
+fn client(redirects: reqwest::redirect::Policy) -> reqwest::Client {
+    let client = reqwest::Client::builder().no_proxy().redirect(redirects).timeout(Duration::from_secs(20));
+    client.build().expect("a client")
 }
 
 /// Kills `child` when this process ends in whatever way: it waits for the end of its standard input.
