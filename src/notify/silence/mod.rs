@@ -128,7 +128,7 @@ impl Silences {
         }
     }
 
-    /// Lets go what is over for longer than [`RETENTION`]; answers with the ids, to be removed from the store.
+    /// Lets go what is over for longer than 120 hours; answers with the ids, to be removed from the store.
     pub fn tidy(&mut self, at: Timestamp) -> Vec<String> {
         let outlived = self.outlived(at);
         for id in &outlived {
