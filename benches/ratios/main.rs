@@ -15,6 +15,7 @@
 
 mod daemon;
 mod exposition;
+mod flood;
 mod http;
 mod latency;
 mod memory;
@@ -76,6 +77,9 @@ fn main() {
     }
     if wanted("daemon") {
         daemon::measure(&mut table, &folder);
+    }
+    if wanted("flood") {
+        flood::measure(&mut table, &folder);
     }
     if wanted("latency") {
         latency::measure(&mut table, &folder);

@@ -69,16 +69,19 @@ impl Standing {
 
     /// What is known of the notifier once it was told all of this at `at`.
     pub fn told(&self, entry: Option<&Entry>, wish: Wish, at: Timestamp) -> Entry {
-        let hidden = |id: &&u64| wish.send_resolved && entry.is_some_and(|entry| entry.knows(**id));
-        let owed = self.muted.iter().filter(hidden).copied().collect();
-        Entry { firing: self.firing(entry), owed, sent_at: at }
+        let firing = self.firing(entry);
+        // A presumed one that is owed its end is not shown either.
+        let left_out = self.muted.iter().chain(&self.presumed).filter(|id| !firing.contains(id));
+        let known = |id: &&u64| wish.send_resolved && entry.is_some_and(|entry| entry.knows(**id));
+        let owed = left_out.filter(known).copied().collect();
+        Entry { firing, owed, sent_at: at }
     }
 
     /// What is known of the notifier where it is told nothing. Whoever does not want to hear of an end is still told
     /// when the alert fires again; what ends while it is muted is owed.
     pub fn passed_over(&self, entry: &Entry, wish: Wish) -> Entry {
-        let (ended, mut owed) = entry.firing.iter().partition(|id| !self.muted_over.contains(*id));
-        let mut firing: Hashes = ended;
+        let (mut firing, mut owed): (Hashes, Hashes) =
+            entry.firing.iter().partition(|id| !self.muted_over.contains(*id));
         firing.retain(|id| !self.resolved.contains(id));
         if wish.send_resolved {
             owed = &owed | &entry.owed;

@@ -191,7 +191,7 @@ fn message(
     id: &str,
 ) -> Notification {
     let labels = alert.labels.without(|name| name != ALERT_NAME);
-    let group = GroupId { receiver: receiver.to_owned(), key: format!("{{}}/drill-{id}:{labels}") };
+    let group = GroupId { receiver: receiver.to_owned(), key: format!("{{}}/{{memsentry_drill=\"{id}\"}}:{labels}") };
     let life = Life { id: &group, labels: &labels, created_at: alert.starts_at };
     let reason = if ended.is_some() { Reason::AllResolved } else { Reason::FirstNotification };
     dispatcher.plan.compose(vec![Told::new(alert, ended)], &life, &notifier.name, reason, alert.starts_at)

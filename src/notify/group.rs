@@ -9,7 +9,7 @@ use std::time::Duration as StdDuration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Fingerprint, Labels, Timestamp};
+use crate::model::{Fingerprint, Labels, Timestamp, parse_conditions};
 
 use super::route::PlannedRoute;
 
@@ -24,6 +24,13 @@ pub(super) struct GroupId {
 impl GroupId {
     pub fn new(route: &PlannedRoute, labels: &Labels) -> Self {
         Self { receiver: route.receiver.clone(), key: format!("{}:{}", route.path, Quoted(labels)) }
+    }
+
+    /// The group of an entry of the notification log.
+    pub fn of_log_key(key: &str) -> Option<Self> {
+        let mut parts = key.split('\n');
+        let (key, receiver) = (parts.next()?.to_owned(), parts.next()?.to_owned());
+        Some(Self { receiver, key })
     }
 
     /// The key of what a notifier was told about this group, in the notification log.
@@ -114,6 +121,32 @@ impl Group {
         }
     }
 
+    /// A group of which nothing but its key survived.
+    pub fn found_again(id: &GroupId, at: Timestamp) -> Self {
+        let (path, labels) = id.key.rsplit_once(":{").unwrap_or((&id.key, "}"));
+        let labels = parse_conditions(&format!("{{{labels}")).unwrap_or_default();
+        let labels = Labels::from_pairs(labels.into_iter().map(|label| (label.name, label.value)));
+        Self::without_members(path.to_owned(), labels, at)
+    }
+
+    fn without_members(path: String, labels: Labels, created_at: Timestamp) -> Self {
+        Self {
+            route: None,
+            path,
+            labels,
+            members: BTreeSet::new(),
+            leaving: BTreeSet::new(),
+            strays: BTreeMap::new(),
+            created_at,
+            next_flush: created_at,
+            repeat_at: None,
+            holds_back: false,
+            unmute_at: None,
+            first_told: BTreeMap::new(),
+            muted: None,
+        }
+    }
+
     /// When it wants to be looked at.
     pub fn due_at(&self) -> Timestamp {
         [self.repeat_at, self.unmute_at].into_iter().flatten().fold(self.next_flush, Timestamp::min)
@@ -158,21 +191,7 @@ impl Group {
     /// The group that was stored, without members. Its looks go on as if there had been no restart.
     pub fn restored(body: &str) -> Option<(GroupId, Self)> {
         let Stored { id, path, labels, created_at, first_told } = serde_json::from_str(body).ok()?;
-        let group = Self {
-            route: None,
-            path,
-            labels,
-            members: BTreeSet::new(),
-            leaving: BTreeSet::new(),
-            strays: BTreeMap::new(),
-            created_at,
-            next_flush: created_at,
-            repeat_at: None,
-            holds_back: false,
-            unmute_at: None,
-            first_told: first_told.into_iter().map(|(id, at)| (Fingerprint(id), at)).collect(),
-            muted: None,
-        };
-        Some((id, group))
+        let first_told = first_told.into_iter().map(|(id, at)| (Fingerprint(id), at)).collect();
+        Some((id, Self { first_told, ..Self::without_members(path, labels, created_at) }))
     }
 }

@@ -27,7 +27,8 @@ impl Dispatcher {
 
     /// Whether some receiver believes that an alert with these labels fires.
     pub(super) fn was_told(&self, labels: &Labels) -> bool {
-        self.wanted(labels).iter().any(|(_, group)| self.is_known_in(group, labels.fingerprint()))
+        let id = labels.fingerprint();
+        self.lost.contains_key(&id.0) || self.wanted(labels).iter().any(|(_, group)| self.is_known_in(group, id))
     }
 
     /// Puts an alert that was reported into the groups that its routes ask for.
@@ -48,6 +49,7 @@ impl Dispatcher {
     fn settle(&mut self, id: Fingerprint, mut wanted: Vec<(usize, GroupId)>, mut current: Vec<GroupId>, at: Timestamp) {
         let Some(held) = self.alerts.get(id) else { return };
         let (labels, over) = (held.alert.labels.clone(), self.alerts.ended(held, at).is_some());
+        self.find_again(id, &wanted, &mut current, at);
         // Where it is and should be.
         wanted.retain(|(_, group)| {
             let here = current.iter().position(|current| current == group);
@@ -88,6 +90,35 @@ impl Dispatcher {
                 self.dirty_groups.insert(group.clone());
             }
             join(&mut self.groups, &mut self.alerts, &group, id, false);
+        }
+    }
+
+    /// Makes anew the groups of which only the log survived and in which a receiver knows the alert.
+    fn find_again(&mut self, id: Fingerprint, wanted: &[(usize, GroupId)], current: &mut Vec<GroupId>, at: Timestamp) {
+        for lost in self.lost.remove(&id.0).unwrap_or_default() {
+            let as_usual = wanted.iter().any(|(_, wanted)| *wanted == lost);
+            if !as_usual && self.plan.receiver(&lost.receiver).is_some() {
+                if !self.groups.contains_key(&lost) {
+                    self.dirty_groups.insert(lost.clone());
+                    self.groups.insert(lost.clone(), Group::found_again(&lost, at));
+                }
+                current.push(lost);
+            }
+        }
+    }
+
+    /// Notes where receivers know alerts in groups that were not stored, though what was told in them was.
+    pub(super) fn note_lost(&mut self) {
+        let told = self.log.iter().filter(|(_, entry)| !entry.is_over());
+        for (id, entry) in told.filter_map(|(key, entry)| Some((GroupId::of_log_key(key)?, entry))) {
+            if !self.groups.contains_key(&id) {
+                for hash in entry.firing.iter().chain(&entry.owed) {
+                    let groups = self.lost.entry(*hash).or_default();
+                    if !groups.contains(&id) {
+                        groups.push(id.clone());
+                    }
+                }
+            }
         }
     }
 

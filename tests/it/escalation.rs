@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::stage::{Config, Daemon, Door, Webhook, http, memsentry, shared_reference, until};
+use crate::stage::{Config, Daemon, Door, Webhook, http_without_redirects, memsentry, shared_reference, until};
 
 /// How long the second receiver waits, in seconds.
 const AFTER: u64 = 3;
@@ -43,7 +43,7 @@ impl Scene {
         let alert = self.alert().await;
         let id = alert["fingerprint"].as_str().expect("a fingerprint");
         let form = format!("alert={id}&by=ann&comment=on+it&expires_in=&action=acknowledge");
-        let request = http().post(format!("{}/acknowledge", self.daemon.url()));
+        let request = http_without_redirects().post(format!("{}/acknowledge", self.daemon.url()));
         let request = request.header("content-type", "application/x-www-form-urlencoded").header("origin", origin);
         request.body(form).send().await.expect("an answer").status().as_u16()
     }

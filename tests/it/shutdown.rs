@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::stage::{Config, Daemon, Door, Manner, Silence, Webhook, shared_reference};
+use crate::stage::{Config, Daemon, Door, Manner, Silence, Webhook, shared_reference, without_evidence};
 
 /// What systemd and container runtimes may count on.
 const IN_TIME: Duration = Duration::from_secs(5);
@@ -21,7 +21,7 @@ async fn a_receiver_that_hangs_does_not_hold_up_the_end_and_gets_the_page_afterw
     webhook.answers(Manner::Ok);
     daemon.start_again().await;
     let page = webhook.told("ServiceDown", "firing").await;
-    assert_eq!((page.key, page.body), (held.key, held.body));
+    assert_eq!((page.key, without_evidence(page.body)), (held.key, without_evidence(held.body)));
 }
 
 #[tokio::test]

@@ -71,13 +71,14 @@ impl Books {
     }
 }
 
-/// How often each kill made a receiver hear a message again. `kills` are the numbers of messages that it had accepted.
+/// How many messages each kill left in doubt, so that the receiver heard them again; that may be some kills later, if others
+/// waited before them. `kills` are the numbers of messages that it had accepted.
 fn repeats(accepted: &[(String, String)], kills: &[usize]) -> Vec<usize> {
     let mut counts = vec![0; kills.len()];
     let mut last: BTreeMap<&str, usize> = BTreeMap::new();
     for (at, (key, body)) in accepted.iter().enumerate() {
         if let Some(before) = last.insert(key, at) {
-            let kill = kills.iter().rposition(|kill| before < *kill && *kill <= at);
+            let kill = kills.iter().position(|kill| before < *kill).filter(|kill| kills[*kill] <= at);
             let kill = kill.unwrap_or_else(|| panic!("{key} was accepted twice without a kill between:\n{body}"));
             counts[kill] += 1;
             assert_eq!(gist(&accepted[before].1), gist(body), "{key} is not the same message");

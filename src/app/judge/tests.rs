@@ -22,8 +22,8 @@ const QUICK: &str = "
 groups:
   - name: slow
     rules:
-      - {record: one, expr: 'sum_over_time(vector(1)[4d:1s])'}
-      - {record: two, expr: 'sum_over_time(vector(1)[4d:1s])'}
+      - {record: one, expr: 'sum_over_time(vector(1)[15d:1s])'}
+      - {record: two, expr: 'sum_over_time(vector(1)[15d:1s])'}
       - {alert: Slow, expr: vector(1)}
   - name: quick
     rules:
@@ -98,7 +98,7 @@ async fn a_slow_group_delays_no_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reload_waits_for_a_group_under_way_and_keeps_its_alerts() {
-    let text = QUICK.replace("4d", "6h");
+    let text = QUICK.replace("15d", "6h");
     let bench = Bench::start(&text).await;
     let firing = |group: &GroupView| group.alerts().next().is_some();
     let before = bench.group("slow", firing).await;

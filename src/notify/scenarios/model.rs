@@ -383,10 +383,4 @@ fn nothing_is_lost_and_nothing_is_told_without_cause() {
     }
 }
 
-#[test]
-fn what_was_told_before_a_crash_is_not_forgotten_with_the_group_it_stood_in() {
-    use Event::{Between, Fire, Resolve, Restart};
-    let crashes = [Crash::BeforeCommit, Crash::AlertsUnsaved].map(Restart);
-    let [first, second] = crashes;
-    live(vec![Fire(3), Resolve(3), first, Fire(2), second, Between(0, false), Fire(0)]);
-}
+mod found;

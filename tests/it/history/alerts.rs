@@ -1,7 +1,8 @@
 //! Where alerts stand in a run that is killed again and again, beside a run that is not.
 //!
 //! Both see the same samples. What a killed run may have other is what the lost intervals explain: while nobody looked,
-//! `for` does not go on, so an alert is active later by at most as much, and may still be pending for as long.
+//! `for` does not go on, so an alert is active later by at most as much, and may still be pending for as long. And an alert
+//! that ends with the restart is held while its expression misses a series, until its longest window has passed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,9 @@ use super::workload::{TICK_MILLIS, at};
 
 pub(super) const LIMITS: Limits =
     Limits { max_samples: 50_000_000, timeout: Duration::from_secs(60), lookback: Duration::from_secs(300) };
+
+/// The longest window of a shipped rule, and an evaluation.
+const LONGEST_HOLD: i64 = 15 * 60_000 + TICK_MILLIS;
 
 /// One alert of the shipped rules.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,6 +74,13 @@ impl Rules {
     }
 }
 
+/// Whether two values, as bits, are the same but for the order in which numbers were added: series that come back after
+/// a restart may stand elsewhere.
+pub(super) fn same_value(ours: u64, theirs: u64) -> bool {
+    let (a, b) = (f64::from_bits(ours), f64::from_bits(theirs));
+    ours == theirs || (a - b).abs() <= 1e-12 * a.abs().max(b.abs())
+}
+
 /// A run that nobody kills; it has the intervals that the other has.
 pub(super) struct Undisturbed {
     pub(super) tsdb: Tsdb,
@@ -78,12 +89,24 @@ pub(super) struct Undisturbed {
     alerts: BTreeMap<i64, Vec<Alert>>,
     pub(super) fired: BTreeSet<String>,
     pub(super) compared: usize,
+    pub(super) held: usize,
+    /// The first tick of each life of the killed run.
+    pub(super) restarts: Vec<i64>,
 }
 
 impl Undisturbed {
     pub(super) fn new(tsdb: Tsdb) -> Self {
         let none = (BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
-        Self { tsdb, rules: Rules::new(), ticks: none.0, alerts: none.1, fired: none.2, compared: 0 }
+        Self {
+            tsdb,
+            rules: Rules::new(),
+            ticks: none.0,
+            alerts: none.1,
+            fired: none.2,
+            compared: 0,
+            held: 0,
+            restarts: Vec::new(),
+        }
     }
 
     pub(super) fn go(&mut self, tick: i64, batch: Vec<(Labels, f64)>) {
@@ -103,8 +126,8 @@ impl Undisturbed {
         i64::try_from(lost).expect("few") * TICK_MILLIS
     }
 
-    /// What of the alerts that the killed run had at a tick the lost intervals do not explain. Nothing can be said of
-    /// a tick that was lost itself.
+    /// What of the alerts that the killed run had at a tick the restarts do not explain. Nothing can be said of a tick
+    /// that was lost itself.
     pub(super) fn differences(&mut self, tick: i64, theirs: &[Alert]) -> Vec<String> {
         let Some(ours) = self.alerts.get(&tick) else { return Vec::new() };
         self.compared += theirs.len();
@@ -112,17 +135,23 @@ impl Undisturbed {
             all.iter().map(|alert| (alert.labels.clone(), alert.clone())).collect()
         };
         let (ours, mut theirs) = (by_labels(ours), by_labels(theirs));
-        let mut found = Vec::new();
+        let (mut found, mut held) = (Vec::new(), 0);
         for (labels, ours) in &ours {
             match theirs.remove(labels) {
                 None => found.push(format!("tick {tick}: {labels} is missing, {ours:?}")),
-                Some(theirs) if !self.explains(tick, ours, &theirs) => {
-                    found.push(format!("tick {tick}: {theirs:?}, undisturbed: {ours:?}"));
-                }
-                Some(_) => {}
+                Some(theirs) if self.explains(tick, ours, &theirs) => {}
+                // It was held until it was seen again, so to the killed run it has never ended.
+                Some(theirs) if theirs.active_at < ours.active_at && self.was_held(labels, ours.active_at) => held += 1,
+                Some(theirs) => found.push(format!("tick {tick}: {theirs:?}, undisturbed: {ours:?}")),
             }
         }
-        found.extend(theirs.into_values().map(|alert| format!("tick {tick}: {alert:?} is only there")));
+        for alert in theirs.into_values() {
+            match self.was_held(&alert.labels, at(tick).millis()) {
+                true => held += 1,
+                false => found.push(format!("tick {tick}: {alert:?} is only there")),
+            }
+        }
+        self.held += held;
         found
     }
 
@@ -131,8 +160,28 @@ impl Undisturbed {
         let lost = self.lost(ours.active_at.min(theirs.active_at), tick);
         let still_pending = |alert: &Alert| !alert.fires && now - alert.active_at < alert.hold;
         let same_phase = ours.fires == theirs.fires || still_pending(if ours.fires { theirs } else { ours });
-        let same_text = ours.value == theirs.value && ours.summary == theirs.summary;
+        let same_text = same_value(ours.value, theirs.value) && ours.summary == theirs.summary;
         same_text && same_phase && (ours.active_at - theirs.active_at).abs() <= lost
+    }
+
+    /// Whether an alert that was there before a restart may be held until this time, be it by one restart after another.
+    fn was_held(&self, labels: &str, until: i64) -> bool {
+        let mut reached = until;
+        for restart in self.restarts.iter().rev() {
+            let began = at(*restart).millis();
+            if began > reached {
+                continue;
+            }
+            if reached > began + LONGEST_HOLD {
+                return false;
+            }
+            let before = self.alerts.range(..*restart).next_back().map(|(_, alerts)| alerts.as_slice());
+            if before.unwrap_or_default().iter().any(|alert| alert.labels == labels) {
+                return true;
+            }
+            reached = began;
+        }
+        false
     }
 }
 

@@ -18,7 +18,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
-pub use bodies::check_alertmanager_v4;
+pub use bodies::{check_alertmanager_v4, without_evidence};
 pub use config::{Config, SERVICE_PASSWORD, WEBHOOK_PASSWORD, WEBHOOK_TOKEN};
 pub use daemon::{Daemon, memsentry};
 pub use door::{Door, Silence};
@@ -65,7 +65,18 @@ pub fn http() -> reqwest::Client {
     PROVIDER.call_once(|| {
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
-    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().expect("a client")
+    client(reqwest::redirect::Policy::default())
+}
+
+/// The same, but a redirect is an answer.
+pub fn http_without_redirects() -> reqwest::Client {
+    let _ = http();
+    client(reqwest::redirect::Policy::none())
+}
+
+fn client(redirects: reqwest::redirect::Policy) -> reqwest::Client {
+    let client = reqwest::Client::builder().no_proxy().redirect(redirects).timeout(Duration::from_secs(20));
+    client.build().expect("a client")
 }
 
 /// Kills `child` when this process ends in whatever way: it waits for the end of its standard input.
