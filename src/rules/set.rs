@@ -68,11 +68,7 @@ impl RuleSet {
             external_labels: settings.external_labels.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect(),
             external_url: external_url.trim_end_matches('/').to_owned(),
         };
-        let mut sources = sources(settings, base)?;
-        if !settings.slos.is_empty() {
-            sources.push(slo::source(&settings.slos));
-        }
-        let mut rules = Self::parse(&sources, &options, registry)?;
+        let mut rules = Self::parse(&sources(settings, base)?, &options, registry)?;
         for slo in &settings.slos {
             rules.groups.iter_mut().for_each(|group| group.keep_ledger(&slo.name, slo.window));
         }

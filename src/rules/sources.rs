@@ -6,21 +6,26 @@ use crate::model::Problem;
 
 use super::file::Source;
 use super::glob::{Glob, WILDCARDS};
-use super::{SHIPPED, SHIPPED_NAME, Settings};
+use super::{SHIPPED, SHIPPED_NAME, Settings, slo};
 
 /// A rule file larger than this is refused.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// The files of `settings`, or the shipped rules where it names none. Relative paths start at `base`.
+/// The files of `settings`, or the shipped rules where it names none, and what its objectives stand for. Relative paths
+/// start at `base`.
 ///
 /// # Errors
 /// Files that cannot be read.
 pub fn sources(settings: &Settings, base: &Path) -> Result<Vec<Source>, Vec<Problem>> {
-    if settings.files.is_empty() {
-        return Ok(vec![Source { name: SHIPPED_NAME.to_owned(), text: SHIPPED.to_owned() }]);
+    let mut sources = match settings.files.is_empty() {
+        true => vec![Source { name: SHIPPED_NAME.to_owned(), text: SHIPPED.to_owned() }],
+        false => read_sources(&settings.files, base)
+            .map_err(|problems| problems.into_iter().map(|problem| problem.below("rules.files")).collect::<Vec<_>>())?,
+    };
+    if !settings.slos.is_empty() {
+        sources.push(slo::source(&settings.slos));
     }
-    read_sources(&settings.files, base)
-        .map_err(|problems| problems.into_iter().map(|problem| problem.below("rules.files")).collect())
+    Ok(sources)
 }
 
 /// The files that `patterns` mean, relative to `base`. Paths of problems are `[number of the pattern]`.

@@ -24,7 +24,7 @@ pub(super) fn findings(plan: &Plan, dashboards: &[PathBuf]) -> Result<Vec<Findin
     let mut rule_files = rules::sources(&plan.config.rules, &plan.folder).unwrap_or_default();
     let mut groups = plan.rules.view();
     // As the user can open them.
-    let opened = |name: &str| match plan.config.rules.files.is_empty() {
+    let opened = |name: &str| match plan.config.rules.files.is_empty() || name == rules::slo::GENERATED_NAME {
         true => name.to_owned(),
         false => plan.folder.join(name).display().to_string(),
     };
