@@ -40,8 +40,8 @@ pub struct Dispatcher {
     pub(super) chronicle: Chronicle,
     pub(super) dirty_groups: BTreeSet<GroupId>,
     pub(super) silences: Silences,
-    /// Groups that were lost though what was told in them was not, by the alerts that a receiver knows in them.
-    pub(super) lost: HashMap<u64, Vec<GroupId>>,
+    /// Groups in which receivers know alerts since before the start, by the alerts that were not seen since.
+    pub(super) told_before: HashMap<u64, Vec<GroupId>>,
     /// Restored, and not every rule was heard since: nothing is told yet, not even an end, because what else fires
     /// is not known.
     pub(super) unheard: bool,
@@ -99,7 +99,7 @@ impl Dispatcher {
             chronicle: Chronicle::default(),
             dirty_groups: BTreeSet::new(),
             silences: Silences::default(),
-            lost: HashMap::new(),
+            told_before: HashMap::new(),
             unheard: false,
             partly_heard_since: None,
             refused: 0,
@@ -128,7 +128,7 @@ impl Dispatcher {
             }
         }
         self.follow_routes();
-        self.note_lost();
+        self.remember_told();
         let mut alerts = Vec::new();
         for document in documents.iter().filter(|document| document.key.starts_with(ALERT)) {
             match self.alerts.restore(&document.body, at) {

@@ -4,7 +4,7 @@
 //! receiver; a changed path or `group_by` concerns new alerts only. Where no route does any more, it is *leaving*: of
 //! it only the end is told there.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use crate::model::{Fingerprint, Labels, Timestamp};
 
@@ -28,7 +28,7 @@ impl Dispatcher {
     /// Whether some receiver believes that an alert with these labels fires.
     pub(super) fn was_told(&self, labels: &Labels) -> bool {
         let id = labels.fingerprint();
-        self.lost.contains_key(&id.0) || self.wanted(labels).iter().any(|(_, group)| self.is_known_in(group, id))
+        self.told_before.contains_key(&id.0) || self.wanted(labels).iter().any(|(_, group)| self.is_known_in(group, id))
     }
 
     /// Puts an alert that was reported into the groups that its routes ask for.
@@ -93,30 +93,29 @@ impl Dispatcher {
         }
     }
 
-    /// Makes anew the groups of which only the log survived and in which a receiver knows the alert.
+    /// The groups in which a receiver knows the alert since before the start; those of which only the log survived are
+    /// made anew.
     fn find_again(&mut self, id: Fingerprint, wanted: &[(usize, GroupId)], current: &mut Vec<GroupId>, at: Timestamp) {
-        for lost in self.lost.remove(&id.0).unwrap_or_default() {
-            let as_usual = wanted.iter().any(|(_, wanted)| *wanted == lost);
-            if !as_usual && self.plan.receiver(&lost.receiver).is_some() {
-                if !self.groups.contains_key(&lost) {
-                    self.dirty_groups.insert(lost.clone());
-                    self.groups.insert(lost.clone(), Group::found_again(&lost, at));
+        for told in self.told_before.remove(&id.0).unwrap_or_default() {
+            let as_usual = wanted.iter().any(|(_, wanted)| *wanted == told);
+            if !as_usual && self.plan.receiver(&told.receiver).is_some() {
+                if !self.groups.contains_key(&told) {
+                    self.dirty_groups.insert(told.clone());
+                    self.groups.insert(told.clone(), Group::found_again(&told, at));
                 }
-                current.push(lost);
+                current.push(told);
             }
         }
     }
 
-    /// Notes where receivers know alerts in groups that were not stored, though what was told in them was.
-    pub(super) fn note_lost(&mut self) {
+    /// Notes in which groups receivers know which alerts, until the alerts are there again.
+    pub(super) fn remember_told(&mut self) {
         let told = self.log.iter().filter(|(_, entry)| !entry.is_over());
         for (id, entry) in told.filter_map(|(key, entry)| Some((GroupId::of_log_key(key)?, entry))) {
-            if !self.groups.contains_key(&id) {
-                for hash in entry.firing.iter().chain(&entry.owed) {
-                    let groups = self.lost.entry(*hash).or_default();
-                    if !groups.contains(&id) {
-                        groups.push(id.clone());
-                    }
+            for hash in entry.firing.iter().chain(&entry.owed) {
+                let groups = self.told_before.entry(*hash).or_default();
+                if !groups.contains(&id) {
+                    groups.push(id.clone());
                 }
             }
         }
@@ -124,23 +123,10 @@ impl Dispatcher {
 
     /// Puts alerts that were restored where they were, and where they belong.
     pub(super) fn settle_restored(&mut self, restored: &[Fingerprint], at: Timestamp) {
-        let mut known: HashMap<u64, BTreeSet<&GroupId>> = HashMap::new();
-        for id in self.groups.keys() {
-            let notifiers = self.plan.notifiers(&id.receiver).iter();
-            for entry in notifiers.filter_map(|notifier| self.log.get(&id.log_key(&notifier.name))) {
-                entry.firing.iter().chain(&entry.owed).for_each(|hash| {
-                    known.entry(*hash).or_default().insert(id);
-                });
-            }
-        }
-        let known: Vec<Vec<GroupId>> = restored
-            .iter()
-            .map(|id| known.get(&id.0).into_iter().flatten().map(|id| (*id).clone()).collect())
-            .collect();
-        for (id, current) in restored.iter().zip(known) {
+        for id in restored {
             if let Some(held) = self.alerts.get(*id) {
                 let wanted = self.wanted(&held.alert.labels);
-                self.settle(*id, wanted, current, at);
+                self.settle(*id, wanted, Vec::new(), at);
                 self.alerts.forget_if_unused(*id);
             }
         }

@@ -26,4 +26,6 @@ fn a_group_of_which_only_the_log_survived_is_known_again_where_the_routes_change
     live(vec![Fire(2), tree(), Restart(Crash::AlertsUnsaved), Resolve(0)]);
     live(vec![tree(), Fire(1), Restart(Crash::AlertsUnsaved), Reload(Shape::Plain), Resolve(1), Wait(60)]);
     live(vec![Fire(0), Restart(Crash::AlertsUnsaved), tree(), Silence(Pattern::GroupX, 600), Resolve(0)]);
+    // The group was stored, but not the alert that joined it.
+    live(vec![Fire(3), Wait(2130), Fire(2), tree(), Restart(Crash::AlertsUnsaved), Fire(0)]);
 }
