@@ -4,6 +4,7 @@
 //! The modules in reading order; `docs/architecture.md` says what each may import, and a test holds it.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod acceptance;
 pub mod app;
 pub mod commands;
 pub mod config;
@@ -23,6 +24,7 @@ pub mod runbooks;
 pub mod scrape;
 pub mod store;
 pub mod template;
+pub mod traffic;
 pub mod tsdb;
 pub mod web;
 pub mod yaml;

@@ -17,7 +17,9 @@ use crate::model::{Problem, Secret};
 use crate::yaml::{Decoded, Document};
 pub use named::{Named, named_files};
 
-use crate::{evidence, heartbeat, memory_api, notify, probes, queue, rules, runbooks, scrape, store, tsdb, web};
+use crate::{
+    acceptance, evidence, heartbeat, memory_api, notify, probes, queue, rules, runbooks, scrape, store, tsdb, web,
+};
 
 pub use foreign::Global;
 
@@ -103,6 +105,13 @@ pub struct Target {
     /// Its Postgres. Without it the queue is not read, and probes follow an update through the API alone.
     #[serde(default)]
     pub database: Option<queue::Settings>,
+    /// Further users of the service, for `validate` and `load`: with a second one, isolation between users can be
+    /// judged; over many, load is spread within each one's rate limit. The daemon does not use them.
+    #[serde(default)]
+    pub users: Vec<memory_api::Login>,
+    /// What `validate` measures this target by, and what it may break.
+    #[serde(default)]
+    pub validate: acceptance::Settings,
 }
 
 /// How memsentry logs, on standard error.
@@ -200,7 +209,11 @@ impl Config {
             let at = format!("targets[{index}]");
             let service = target.service.problems().into_iter().map(|p| p.below("service"));
             let database = target.database.iter().flat_map(queue::Settings::problems).map(|p| p.below("database"));
-            problems.extend(service.chain(database).map(|problem| problem.below(&at)));
+            let users = target.users.iter().enumerate().flat_map(|(n, login)| {
+                login.problems().into_iter().map(move |problem| problem.below(&format!("users[{n}]")))
+            });
+            let validate = target.validate.problems().into_iter().map(|p| p.below("validate"));
+            problems.extend(service.chain(database).chain(users).chain(validate).map(|problem| problem.below(&at)));
         }
         let targets: Vec<&str> = self.targets.iter().map(|target| target.name.as_str()).collect();
         problems.extend(probes::problems(&self.probes, &targets).into_iter().map(|problem| problem.below("probes")));

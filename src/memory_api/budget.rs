@@ -1,4 +1,4 @@
-//! How many requests we may send: a sliding minute of our own, and a pause after a 429.
+//! How many requests we may send: a sliding window of our own, and a pause after a 429.
 //!
 //! The service counts every request of a user in one window. Staying below it with a budget of our own means
 //! that monitoring never takes the last request from anybody, and that a 429 is news.
@@ -13,16 +13,25 @@ const MINUTE: StdDuration = StdDuration::from_secs(60);
 /// Longest pause that a 429 can impose, whatever its headers say.
 const LONGEST_PAUSE: StdDuration = StdDuration::from_secs(300);
 
+impl Window {
+    fn forget(&mut self, now: StdDuration, per: StdDuration) {
+        while self.taken.front().is_some_and(|at| *at + per <= now) {
+            self.taken.pop_front();
+        }
+    }
+}
+
 /// The budget of one client.
 pub(super) struct Budget {
-    per_minute: usize,
+    most: usize,
+    per: StdDuration,
     began: Stopwatch,
     window: Mutex<Window>,
 }
 
 #[derive(Default)]
 struct Window {
-    /// When the requests of the last minute began, on `began`'s scale.
+    /// When the requests of the last window began, on `began`'s scale.
     taken: VecDeque<StdDuration>,
     paused_until: StdDuration,
 }
@@ -30,25 +39,39 @@ struct Window {
 impl Budget {
     /// `per_minute` requests in any minute; 0 is no limit and no pause.
     pub(super) fn new(per_minute: u32) -> Self {
-        let per_minute = usize::try_from(per_minute).unwrap_or(usize::MAX);
-        Self { per_minute, began: Stopwatch::start(), window: Mutex::default() }
+        Self::within(per_minute, MINUTE)
+    }
+
+    /// `most` requests in any time of this length; 0 is no limit and no pause.
+    pub(super) fn within(most: u32, per: StdDuration) -> Self {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        Self { most, per, began: Stopwatch::start(), window: Mutex::default() }
+    }
+
+    /// How many requests may be sent right now.
+    pub(super) fn room(&self) -> usize {
+        if self.most == 0 {
+            return usize::MAX;
+        }
+        let now = self.began.elapsed();
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        window.forget(now, self.per);
+        if window.paused_until > now { 0 } else { self.most - window.taken.len().min(self.most) }
     }
 
     /// Takes one request out of the budget, or says how long to wait for one.
     pub(super) fn take(&self) -> Result<(), StdDuration> {
-        if self.per_minute == 0 {
+        if self.most == 0 {
             return Ok(());
         }
         let now = self.began.elapsed();
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        while window.taken.front().is_some_and(|at| *at + MINUTE <= now) {
-            window.taken.pop_front();
-        }
+        window.forget(now, self.per);
         if window.paused_until > now {
             return Err(window.paused_until - now);
         }
         match window.taken.front() {
-            Some(oldest) if window.taken.len() >= self.per_minute => Err((*oldest + MINUTE).saturating_sub(now)),
+            Some(oldest) if window.taken.len() >= self.most => Err((*oldest + self.per).saturating_sub(now)),
             _ => {
                 window.taken.push_back(now);
                 Ok(())
@@ -58,10 +81,10 @@ impl Budget {
 
     /// Sends nothing for a while; a minute if the service did not say how long.
     pub(super) fn pause(&self, told: Option<StdDuration>) {
-        if self.per_minute == 0 {
+        if self.most == 0 {
             return;
         }
-        let until = self.began.elapsed() + told.unwrap_or(MINUTE).min(LONGEST_PAUSE);
+        let until = self.began.elapsed() + told.unwrap_or(self.per).min(LONGEST_PAUSE);
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         window.paused_until = window.paused_until.max(until);
     }

@@ -17,6 +17,7 @@ pub mod metrics;
 mod redact;
 mod request;
 mod settings;
+mod users;
 
 pub use calls::{Accepted, Conversation, Health, Memory, Trigger};
 pub use client::Client;
@@ -25,6 +26,7 @@ pub use failure::{CallError, CallFailure, FailureReason};
 pub use metrics::{DEFINITIONS, Route};
 pub use redact::Redactor;
 pub use settings::{Login, Settings};
+pub use users::{Pace, User, Users};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -51,6 +51,15 @@ pub struct Login {
     pub password: Secret,
 }
 
+impl Login {
+    /// What is wrong with them.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        let empty = [("email", self.email.is_empty()), ("password", self.password.expose().is_empty())];
+        empty.iter().filter(|(_, is)| *is).map(|(path, _)| Problem::at(*path, "is empty")).collect()
+    }
+}
+
 fn default_timeout() -> Duration {
     Duration::from_secs(10)
 }
@@ -103,13 +112,10 @@ impl Settings {
             }
             _ => {}
         }
-        if self.login.as_ref().is_some_and(|login| login.email.is_empty()) {
-            problems.push(Problem::at("login.email", "is empty"));
-        }
-        let secrets =
-            [("login.password", self.login.as_ref().map(|login| &login.password)), ("token", self.token.as_ref())];
-        for (path, _) in secrets.iter().filter(|(_, secret)| secret.is_some_and(|secret| secret.expose().is_empty())) {
-            problems.push(Problem::at(*path, "is empty"));
+        let login = self.login.iter().flat_map(Login::problems).map(|problem| problem.below("login"));
+        problems.extend(login);
+        if self.token.as_ref().is_some_and(|token| token.expose().is_empty()) {
+            problems.push(Problem::at("token", "is empty"));
         }
         if self.timeout.is_zero() || self.timeout > Duration::from_secs(300) {
             problems.push(Problem::at("timeout", format!("{} is not between 1ms and 5m", self.timeout)));

@@ -5,6 +5,7 @@
 //! one snapshot, and publishes what they found; what cannot be read is withdrawn. Probes follow single rows and
 //! remove what they made through the same [`Database`].
 
+mod audit;
 mod batch;
 mod collectors;
 mod database;
@@ -21,13 +22,14 @@ mod settings;
 mod statement;
 mod synthetic;
 
+pub use audit::AuditRow;
 pub use database::Database;
 pub use diagnose::{CellRow, MOST_ROWS};
 pub use error::DatabaseError;
 pub use inspect::Inspection;
 pub use metrics::DEFINITIONS;
 pub use reader::{Reader, tasks};
-pub use row::QueueRow;
+pub use row::{QueueRow, RowState};
 pub use settings::{Settings, Tables};
 pub use statement::{parameters, refusal};
 pub use synthetic::Sweep;

@@ -8,6 +8,7 @@ use crate::model::secret::redact;
 
 use super::database::{Database, Use};
 use super::error::{DatabaseError, secrets_of};
+use super::layout::Layout;
 
 /// Longest error message that is taken over, in characters.
 const MAX_MESSAGE: usize = 500;
@@ -27,30 +28,58 @@ pub struct QueueRow {
     pub error_message: Option<String>,
 }
 
+/// How a queue row stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowState {
+    /// Processed. An error message or a retry count may be left over from earlier attempts.
+    Complete,
+    /// The worker has given it up.
+    GivenUp,
+    /// Not yet.
+    Waiting,
+}
+
+impl QueueRow {
+    /// Reads the status alone: `processed_at` may never be set, and success clears neither error nor retries.
+    #[must_use]
+    pub fn state(&self) -> RowState {
+        match self.status.as_str() {
+            "complete" | "completed" | "done" | "processed" => RowState::Complete,
+            "failed" | "error" | "parked" | "dead" | "dead_letter" | "cancelled" => RowState::GivenUp,
+            _ => RowState::Waiting,
+        }
+    }
+
+    /// What a statement has to select for [`Database::decode`].
+    pub(super) fn columns(layout: &Layout) -> String {
+        let or_null = |column: &str, sql: &str| {
+            if layout.queue.has(column) { sql.to_owned() } else { "null".to_owned() }
+        };
+        format!(
+            "status::text, {} as created, {}::bigint as processed, {}::int as retries, {}::text as error",
+            millis("created_at"),
+            or_null("processed_at", &millis("processed_at")),
+            or_null("retry_count", "retry_count"),
+            or_null("error_message", &format!("left(error_message, {MAX_MESSAGE})")),
+        )
+    }
+}
+
 impl Database {
     /// The queue row that the API's `queue_id` names; `None` also if it cannot be an id of this queue.
     pub async fn queue_row(&self, queue_id: &str) -> Result<Option<QueueRow>, DatabaseError> {
         let layout = self.layout(Use::Probe).await?;
         let Some(id) = layout.queue.key("id", queue_id) else { return Ok(None) };
-        let or_null = |column: &str, sql: &str| {
-            if layout.queue.has(column) { sql.to_owned() } else { "null".to_owned() }
-        };
         let mut batch = self.reading();
-        let part = batch.select(&format!(
-            "select status::text, {} as created, {}::bigint as processed, {}::int as retries, {}::text as error
-             from {} where id = {id}",
-            millis("created_at"),
-            or_null("processed_at", &millis("processed_at")),
-            or_null("retry_count", "retry_count"),
-            or_null("error_message", &format!("left(error_message, {MAX_MESSAGE})")),
-            self.shared().names.queue,
-        ));
+        let (columns, queue) = (QueueRow::columns(&layout), &self.shared().names.queue);
+        let part = batch.select(&format!("select {columns} from {queue} where id = {id}"));
         let answers = self.run(Use::Probe, batch).await?;
         let row = answers.rows(part).first().map(|row| self.decode(row)).transpose();
         row.map_err(|error| self.unexpected(&error))
     }
 
-    fn decode(&self, row: &PgRow) -> sqlx::Result<QueueRow> {
+    /// A row that was selected with [`QueueRow::columns`].
+    pub(super) fn decode(&self, row: &PgRow) -> sqlx::Result<QueueRow> {
         let secrets = secrets_of(&self.shared().settings.url);
         Ok(QueueRow {
             status: row.try_get::<Option<String>, _>("status")?.unwrap_or_default(),

@@ -7,12 +7,11 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration as StdDuration;
 
-use crate::queue::Database;
+use crate::queue::{Database, RowState};
 
 use super::super::outcome::Reason;
 use super::super::run::Run;
 use super::super::synthetic::ORPHAN_AGE;
-use super::judge::{RowState, row_state};
 use super::state::Update;
 use super::{CLEAN_UP, Roundtrip, cleans};
 
@@ -99,7 +98,7 @@ pub(super) async fn settle_by_row(probe: &Roundtrip, database: &Database, update
     let Some(queue_id) = &update.queue_id else { return };
     let Ok(row) = database.queue_row(queue_id).await else { return };
     let through = match &row {
-        Some(row) => row_state(row) != RowState::Waiting || (row.retry_count > 0 && database.may_clean_up()),
+        Some(row) => row.state() != RowState::Waiting || (row.retry_count > 0 && database.may_clean_up()),
         None => true,
     };
     if through {

@@ -10,11 +10,11 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::memory_api::{CallError, FailureReason, Memory};
 use crate::model::{Duration, Stopwatch};
-use crate::queue::{Database, DatabaseError};
+use crate::queue::{Database, DatabaseError, QueueRow, RowState};
 
 use super::super::outcome::{Failure, Reason};
 use super::super::run::Run;
-use super::judge::{Expected, RowState, Sight, row_state, sight};
+use super::judge::{Expected, Sight, sight};
 
 const FIRST_PAUSE: StdDuration = StdDuration::from_millis(100);
 /// Looking at a row costs one index lookup; reading the memory costs a request of the budget.
@@ -112,7 +112,7 @@ impl<'a> Follow<'a> {
                 self.database_error = None;
                 run.saw_row(row.as_ref());
                 self.row_seen |= row.is_some();
-                row.as_ref().map(row_state)
+                row.as_ref().map(QueueRow::state)
             }
             Err(error) => {
                 self.database_error = Some(error);

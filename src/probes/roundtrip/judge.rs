@@ -2,29 +2,8 @@
 //! depart from the contract is told apart.
 
 use crate::memory_api::Memory;
-use crate::queue::QueueRow;
 
 use super::ExpectNonce;
-
-/// How a queue row stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RowState {
-    /// Processed. An error message or a retry count may be left over from earlier attempts.
-    Complete,
-    /// The worker has given it up.
-    GivenUp,
-    /// Not yet.
-    Waiting,
-}
-
-/// Reads the status alone: `processed_at` may never be set, and success clears neither error nor retries.
-pub(super) fn row_state(row: &QueueRow) -> RowState {
-    match row.status.as_str() {
-        "complete" | "completed" | "done" | "processed" => RowState::Complete,
-        "failed" | "error" | "parked" | "dead" | "dead_letter" | "cancelled" => RowState::GivenUp,
-        _ => RowState::Waiting,
-    }
-}
 
 /// What is known about a conversation and its deployment when a memory is looked at.
 pub(super) struct Expected<'a> {

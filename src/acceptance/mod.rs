@@ -1,0 +1,20 @@
+//! Judges a deployment by its promises, by live measurement: one file per criterion, one row per criterion in [`CRITERIA`].
+//!
+//! A criterion measures through a [`Scene`] (users, queue, what may be broken), leaves its [`Evidence`], and ends with
+//! a [`Finding`]: pass, fail, or not judged with the reason. It fails only on what contradicts the promise; what
+//! kept it from measuring is an [`Obstacle`], and then nothing is judged. Nothing passes by default.
+
+pub mod criteria;
+mod criterion;
+mod evidence;
+pub mod report;
+mod scene;
+mod settings;
+mod verdict;
+
+pub use criteria::CRITERIA;
+pub use criterion::{Area, Criterion, Judging, Need};
+pub use evidence::{Case, Evidence, ExchangeSeen, Figure, FigureValue, RowSeen};
+pub use scene::{Chat, Promises, Scene};
+pub use settings::{Chaos, RateLimit, Settings};
+pub use verdict::{Finding, Obstacle, Verdict};
