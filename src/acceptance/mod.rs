@@ -4,6 +4,7 @@
 //! a [`Finding`]: pass, fail, or not judged with the reason. It fails only on what contradicts the promise; what
 //! kept it from measuring is an [`Obstacle`], and then nothing is judged. Nothing passes by default.
 
+pub mod confidence;
 pub mod criteria;
 mod criterion;
 mod evidence;
