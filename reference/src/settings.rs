@@ -23,7 +23,8 @@ pub enum AgentKind {
 
 /// Stand-in chat memory service: HTTP API, Postgres queue, worker and agent.
 ///
-/// Prints one line of JSON on standard output when it is ready: {"api_url", "database_url", "faults_url"}.
+/// Prints one line of JSON on standard output when it is ready: {"api_url", "database_url",
+/// "chaos_database_url", "faults_url"}.
 /// Everything else goes to standard error.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "memsentry-reference", version, after_help = format!("Quirks:\n{}", quirks::listing()))]
@@ -119,6 +120,10 @@ pub struct Settings {
     /// Password of probe@example.com; MEMSENTRY_REFERENCE_PASSWORD goes before the default, memsentry-demo.
     #[arg(long, value_name = "PASSWORD", value_parser = secret)]
     password: Option<Secret>,
+
+    /// Further users, user-1@example.com and so on, with the password of probe@example.com.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub users: u32,
 
     /// Password of other@example.com; MEMSENTRY_REFERENCE_OTHER_PASSWORD goes before the default, memsentry-demo.
     #[arg(long, value_name = "PASSWORD", value_parser = secret)]
