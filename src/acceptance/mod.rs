@@ -5,6 +5,7 @@
 //! kept it from measuring is an [`Obstacle`], and then nothing is judged. Nothing passes by default.
 
 mod assemble;
+pub mod confidence;
 pub mod criteria;
 mod criterion;
 mod evidence;
