@@ -21,6 +21,7 @@ mod row;
 mod settings;
 mod statement;
 mod synthetic;
+mod tally;
 
 pub use audit::AuditRow;
 pub use database::Database;
@@ -33,3 +34,4 @@ pub use row::{QueueRow, RowState};
 pub use settings::{Settings, Tables};
 pub use statement::{parameters, refusal};
 pub use synthetic::Sweep;
+pub use tally::Tally;
