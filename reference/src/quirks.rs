@@ -24,6 +24,11 @@ pub enum Quirk {
     TransactionPooler,
     UuidIds,
     ChatsTable,
+    FragileWorker,
+    OnlyRecentRows,
+    FailuresCountAsDone,
+    DropsSimultaneous,
+    SlowsWithSize,
 }
 
 /// Name and description of every quirk, in the order in which they are shown.
@@ -44,6 +49,15 @@ pub const TABLE: &[(Quirk, &str, &str)] = &[
     (Quirk::TransactionPooler, "transaction-pooler", "database_url leads through a pooler that forgets the session"),
     (Quirk::UuidIds, "uuid-ids", "chat ids are of the database type uuid"),
     (Quirk::ChatsTable, "chats-table", "the table of conversations is called chats"),
+    (Quirk::FragileWorker, "fragile-worker", "a worker ends for good when the database fails it"),
+    (Quirk::OnlyRecentRows, "only-recent-rows", "rows older than 2 s are overlooked for ever"),
+    (Quirk::FailuresCountAsDone, "failures-count-as-done", "a row that the agent fails is marked complete"),
+    (
+        Quirk::DropsSimultaneous,
+        "drops-simultaneous",
+        "updates of one chat that arrive while another is being accepted are answered with 201 and dropped",
+    ),
+    (Quirk::SlowsWithSize, "slows-with-size", "a retrieval takes half a millisecond longer for each stored memory"),
 ];
 
 /// The switches that are on.

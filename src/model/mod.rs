@@ -17,7 +17,7 @@ pub mod synthetic;
 pub mod task;
 pub mod timestamp;
 
-pub use alert::{Alert, AlertStatus};
+pub use alert::{Alert, AlertStatus, PendingChange};
 pub use clock::{Clock, Stopwatch};
 pub use duration::Duration;
 pub use labels::{Fingerprint, Labels};
