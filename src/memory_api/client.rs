@@ -97,6 +97,28 @@ impl Client {
         }
     }
 
+    /// How this client reaches the service, for `wire`.
+    pub(super) fn transport(&self) -> &Transport {
+        &self.0.transport
+    }
+
+    /// The token at hand, or another one than that with this number; logs in where that is needed.
+    pub(super) async fn token(&self, than: Option<u64>) -> Result<Arc<Token>, CallError> {
+        let current = self.0.session.current();
+        if let Some(token) = current.filter(|token| than.is_none_or(|than| token.generation > than)) {
+            return Ok(token);
+        }
+        match self.newer_token(than).await.0 {
+            Turned::Token(token) => Ok(token),
+            Turned::Failed(error) | Turned::Refused(error) => Err(error),
+        }
+    }
+
+    /// A token from a login of just now was refused as well: no further login for a while.
+    pub(super) fn fresh_token_refused(&self) {
+        self.0.session.fresh_token_refused();
+    }
+
     /// Sends a request as our user and reads the answer as `T`.
     pub(super) async fn authenticated<T: DeserializeOwned>(
         &self,
@@ -105,13 +127,7 @@ impl Client {
         body: Option<Bytes>,
     ) -> Result<Exchange<T>, CallError> {
         let inner = &*self.0;
-        let token = match inner.session.current() {
-            Some(token) => token,
-            None => match self.newer_token(None).await.0 {
-                Turned::Token(token) => token,
-                Turned::Failed(error) | Turned::Refused(error) => return Err(error),
-            },
-        };
+        let token = self.token(None).await?;
         let mut answer = self.send(call(route, path, body.clone(), Some(&token))).await?;
         if answer.status == 401 && inner.session.can_log_in() {
             // The first 401 is only a failure if no fresh token repairs it; the second one counts.

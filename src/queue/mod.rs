@@ -22,6 +22,7 @@ mod row;
 mod settings;
 mod statement;
 mod synthetic;
+mod tally;
 
 pub use audit::AuditRow;
 pub use database::Database;
@@ -35,3 +36,4 @@ pub use row::{QueueRow, RowState};
 pub use settings::{Settings, Tables};
 pub use statement::{parameters, refusal};
 pub use synthetic::Sweep;
+pub use tally::Tally;
