@@ -10,6 +10,8 @@ mod evidence;
 pub mod report;
 mod scene;
 mod settings;
+mod share;
+mod steps;
 mod verdict;
 
 pub use criteria::CRITERIA;

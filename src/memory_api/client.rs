@@ -92,13 +92,7 @@ impl Client {
         body: Option<Bytes>,
     ) -> Result<Exchange<T>, CallError> {
         let inner = &*self.0;
-        let token = match inner.session.current() {
-            Some(token) => token,
-            None => match self.newer_token(None).await.0 {
-                Turned::Token(token) => token,
-                Turned::Failed(error) | Turned::Refused(error) => return Err(error),
-            },
-        };
+        let token = self.present_token().await?;
         let mut answer = self.send(call(route, path, body.clone(), Some(&token))).await?;
         if answer.status == 401 && inner.session.can_log_in() {
             // The first 401 is only a failure if no fresh token repairs it; the second one counts.
@@ -125,7 +119,18 @@ impl Client {
         self.judge(route, path, answer)
     }
 
-    async fn newer_token(&self, than: Option<u64>) -> (Turned, Option<ExchangeRecord>) {
+    /// The token at hand, or a first one.
+    pub(super) async fn present_token(&self) -> Result<Arc<Token>, CallError> {
+        match self.0.session.current() {
+            Some(token) => Ok(token),
+            None => match self.newer_token(None).await.0 {
+                Turned::Token(token) => Ok(token),
+                Turned::Failed(error) | Turned::Refused(error) => Err(error),
+            },
+        }
+    }
+
+    pub(super) async fn newer_token(&self, than: Option<u64>) -> (Turned, Option<ExchangeRecord>) {
         let mut record = None;
         let turned = self.0.session.newer(than, |body| self.log_in(body, &mut record)).await;
         (turned, record)
@@ -141,7 +146,7 @@ impl Client {
     }
 
     /// One request within the budget. Counts it, and its failure if it brought no answer at all.
-    async fn send(&self, call: Call<'_>) -> Result<Answer, CallError> {
+    pub(super) async fn send(&self, call: Call<'_>) -> Result<Answer, CallError> {
         let inner = &*self.0;
         let route = call.route;
         // The service does not count /health for any user, and a probe that is held back sees nothing.
@@ -200,7 +205,16 @@ fn unsendable(path: &str) -> Box<Problem> {
 
 fn call<'a>(route: Route, path: &'a str, body: Option<Bytes>, token: Option<&Token>) -> Call<'a> {
     let method = if body.is_some() { Method::POST } else { Method::GET };
-    Call { route, method, path, body, authorization: token.map(|token| token.header.clone()) }
+    let content_type = body.is_some().then(|| HeaderValue::from_static("application/json"));
+    Call {
+        route,
+        method,
+        path,
+        body,
+        authorization: token.map(|token| token.header.clone()),
+        content_type,
+        headers: &[],
+    }
 }
 
 /// The start of an error's body, as an addition to its status.

@@ -22,7 +22,7 @@ mod settings;
 mod statement;
 mod synthetic;
 
-pub use audit::AuditRow;
+pub use audit::{AuditRow, MemoryRow, QueuedText};
 pub use database::Database;
 pub use diagnose::{CellRow, MOST_ROWS};
 pub use error::DatabaseError;
