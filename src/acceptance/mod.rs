@@ -18,6 +18,8 @@ pub mod report;
 mod run;
 mod scene;
 mod settings;
+mod share;
+mod steps;
 mod verdict;
 
 pub use assemble::{Circumstances, assemble};
