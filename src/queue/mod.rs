@@ -7,6 +7,7 @@
 
 mod audit;
 mod batch;
+mod chaos;
 mod collectors;
 mod database;
 mod diagnose;
@@ -18,11 +19,13 @@ mod metrics;
 mod names;
 mod reader;
 mod row;
+mod schema;
 mod settings;
 mod statement;
 mod synthetic;
 
 pub use audit::AuditRow;
+pub use chaos::{Chaos, HeldQueue};
 pub use database::Database;
 pub use diagnose::{CellRow, MOST_ROWS};
 pub use error::DatabaseError;
@@ -30,6 +33,7 @@ pub use inspect::Inspection;
 pub use metrics::DEFINITIONS;
 pub use reader::{Reader, tasks};
 pub use row::{QueueRow, RowState};
+pub use schema::{ColumnSchema, Schema, TableRole, TableSchema};
 pub use settings::{Settings, Tables};
 pub use statement::{parameters, refusal};
 pub use synthetic::Sweep;
