@@ -121,6 +121,10 @@ pub struct Settings {
     #[arg(long, value_name = "PASSWORD", value_parser = secret)]
     password: Option<Secret>,
 
+    /// Further users, user-1@example.com and so on, with the password of probe@example.com.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub users: u32,
+
     /// Password of other@example.com; MEMSENTRY_REFERENCE_OTHER_PASSWORD goes before the default, memsentry-demo.
     #[arg(long, value_name = "PASSWORD", value_parser = secret)]
     other_password: Option<Secret>,

@@ -7,6 +7,8 @@
 pub mod criteria;
 mod criterion;
 mod evidence;
+pub mod faults;
+mod heal;
 pub mod report;
 mod scene;
 mod settings;
@@ -15,6 +17,7 @@ mod verdict;
 pub use criteria::CRITERIA;
 pub use criterion::{Area, Criterion, Judging, Need};
 pub use evidence::{Case, Evidence, ExchangeSeen, Figure, FigureValue, RowSeen};
+pub use heal::{Healing, Step, remove_data};
 pub use scene::{Chat, Promises, Scene};
 pub use settings::{Chaos, RateLimit, Settings};
 pub use verdict::{Finding, Obstacle, Verdict};
