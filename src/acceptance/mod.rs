@@ -4,11 +4,14 @@
 //! a [`Finding`]: pass, fail, or not judged with the reason. It fails only on what contradicts the promise; what
 //! kept it from measuring is an [`Obstacle`], and then nothing is judged. Nothing passes by default.
 
+mod breakage;
+mod confidence;
 pub mod criteria;
 mod criterion;
 mod evidence;
 pub mod faults;
 mod heal;
+mod passage;
 pub mod report;
 mod scene;
 mod settings;

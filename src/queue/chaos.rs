@@ -130,7 +130,8 @@ impl Chaos {
     pub async fn copy(&self, chat_id: &str, copies: u32) -> Result<Vec<String>, DatabaseError> {
         let layout = self.database.layout(Use::Probe).await?;
         let refused = |what: &str| DatabaseError::Refused(what.to_owned());
-        let conversations = layout.conversations.as_ref().ok_or_else(|| refused("there is no table of conversations"))?;
+        let conversations =
+            layout.conversations.as_ref().ok_or_else(|| refused("there is no table of conversations"))?;
         let key = conversations.table.key("id", chat_id).ok_or_else(|| refused("no id of a conversation"))?;
         let memory = layout.chat_metadata.as_ref().filter(|table| table.has("chat_id"));
         let mut ids = Vec::new();
@@ -168,7 +169,11 @@ impl Chaos {
                cross join generate_series(1, {count}) cross join lateral {}
                where original.id = {key} and {} returning id)",
             // Refers to the series' row, or else one copy would be made and repeated.
-            copy(name, "original", "'id', gen_random_uuid(), 'created_at', now(), 'n', generate_series.generate_series"),
+            copy(
+                name,
+                "original",
+                "'id', gen_random_uuid(), 'created_at', now(), 'n', generate_series.generate_series"
+            ),
             self.database.marked_in("original"),
         );
         if let Some(memory) = memory {
@@ -189,11 +194,7 @@ impl Chaos {
     ///
     /// # Errors
     /// The database gave no answer, or refused all of them.
-    pub async fn enqueue(
-        &self,
-        snippets: &[(String, String)],
-        ago: StdDuration,
-    ) -> Result<Vec<String>, DatabaseError> {
+    pub async fn enqueue(&self, snippets: &[(String, String)], ago: StdDuration) -> Result<Vec<String>, DatabaseError> {
         let layout = self.database.layout(Use::Probe).await?;
         let values = snippets.iter().enumerate().filter_map(|(n, (chat, snippet))| {
             let chat = layout.queue.key("chat_id", chat)?;

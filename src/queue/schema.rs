@@ -90,9 +90,10 @@ impl Database {
     /// The database gave no answer.
     pub async fn schema(&self) -> Result<Schema, DatabaseError> {
         let names = &self.shared().names;
-        let tables: Vec<(TableRole, &String)> = (names.conversations.iter().map(|name| (TableRole::Conversations, name)))
-            .chain([(TableRole::Memory, &names.chat_metadata), (TableRole::Queue, &names.queue)])
-            .collect();
+        let tables: Vec<(TableRole, &String)> =
+            (names.conversations.iter().map(|name| (TableRole::Conversations, name)))
+                .chain([(TableRole::Memory, &names.chat_metadata), (TableRole::Queue, &names.queue)])
+                .collect();
         let mut batch = self.reading();
         ask(&tables, &mut batch);
         let answers = self.run(Use::Probe, batch).await?;
@@ -126,7 +127,8 @@ fn collect(node: &Value, nodes: &mut Vec<(String, Option<String>)>) {
 }
 
 fn ask(tables: &[(TableRole, &String)], batch: &mut Batch) {
-    let values: Vec<String> = tables.iter().map(|(_, name)| format!("({0}, to_regclass({0}))", literal(name))).collect();
+    let values: Vec<String> =
+        tables.iter().map(|(_, name)| format!("({0}, to_regclass({0}))", literal(name))).collect();
     let found = format!("(values {}) t(name, oid)", values.join(", "));
     batch.select(&format!(
         "select t.name::text, pg_has_role(c.relowner, 'member') as owned, c.reltuples::float8 as rows,
