@@ -5,6 +5,7 @@
 //! kept it from measuring is an [`Obstacle`], and then nothing is judged. Nothing passes by default.
 
 mod assemble;
+mod breakage;
 pub mod confidence;
 pub mod criteria;
 mod criterion;
@@ -13,6 +14,7 @@ pub mod faults;
 mod heal;
 pub mod journal;
 mod observe;
+mod passage;
 pub mod plan;
 pub mod report;
 mod run;
