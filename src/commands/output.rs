@@ -16,6 +16,12 @@ pub(super) fn talk(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", line.trim_end());
 }
 
+/// Text from outside as a terminal may be given it: on one line, and without what would steer the terminal.
+pub(super) fn inert(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { if c == '\n' || c == '\t' { ' ' } else { '\u{fffd}' } } else { c };
+    text.chars().map(shown).collect()
+}
+
 /// Problems on standard error, each with an excerpt of the file it is in, where that can be read.
 pub(super) fn problems(problems: &[Problem]) {
     problems.iter().for_each(|found| problem(found, true, ""));
