@@ -37,6 +37,8 @@ mod heartbeat;
 mod history;
 /// Lints find mistakes, and only mistakes.
 mod lints;
+/// A load tells the truth about the service, or that it cannot, and leaves nothing behind.
+mod load;
 /// A probe that stops is no recovery.
 mod missing_data;
 /// Prometheus, promtool and Alertmanager work with memsentry.
