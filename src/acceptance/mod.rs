@@ -5,6 +5,7 @@
 //! kept it from measuring is an [`Obstacle`], and then nothing is judged. Nothing passes by default.
 
 mod assemble;
+pub mod confidence;
 pub mod criteria;
 mod criterion;
 mod evidence;
@@ -19,6 +20,8 @@ pub mod report;
 mod run;
 mod scene;
 mod settings;
+mod share;
+mod steps;
 mod verdict;
 
 pub use assemble::{Circumstances, assemble};

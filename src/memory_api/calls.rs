@@ -15,7 +15,7 @@ pub(super) const HEALTH_PATH: &str = "/health";
 pub(super) const LOGIN_PATH: &str = "/auth/login";
 pub(super) const CONVERSATIONS_PATH: &str = "/conversations";
 pub(super) const UPDATE_PATH: &str = "/api/v1/memory/update";
-const MEMORY_PATH: &str = "/api/v1/memory/";
+pub(super) const MEMORY_PATH: &str = "/api/v1/memory/";
 
 /// The service's own opinion of itself: cached, and mostly a check that settings are present.
 #[derive(Debug, Clone, Deserialize)]
@@ -166,7 +166,7 @@ impl Client {
     }
 }
 
-fn memory_path(chat_id: &str) -> String {
+pub(super) fn memory_path(chat_id: &str) -> String {
     let mut path = String::with_capacity(MEMORY_PATH.len() + chat_id.len());
     path.push_str(MEMORY_PATH);
     for byte in chat_id.bytes() {

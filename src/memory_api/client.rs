@@ -97,6 +97,28 @@ impl Client {
         }
     }
 
+    /// How this client reaches the service, for `wire`.
+    pub(super) fn transport(&self) -> &Transport {
+        &self.0.transport
+    }
+
+    /// The token at hand, or another one than that with this number; logs in where that is needed.
+    pub(super) async fn newest_token(&self, than: Option<u64>) -> Result<Arc<Token>, CallError> {
+        let current = self.0.session.current();
+        if let Some(token) = current.filter(|token| than.is_none_or(|than| token.generation > than)) {
+            return Ok(token);
+        }
+        match self.newer_token(than).await.0 {
+            Turned::Token(token) => Ok(token),
+            Turned::Failed(error) | Turned::Refused(error) => Err(error),
+        }
+    }
+
+    /// A token from a login of just now was refused as well: no further login for a while.
+    pub(super) fn fresh_token_refused(&self) {
+        self.0.session.fresh_token_refused();
+    }
+
     /// Sends a request as our user and reads the answer as `T`.
     pub(super) async fn authenticated<T: DeserializeOwned>(
         &self,
@@ -105,13 +127,7 @@ impl Client {
         body: Option<Bytes>,
     ) -> Result<Exchange<T>, CallError> {
         let inner = &*self.0;
-        let token = match inner.session.current() {
-            Some(token) => token,
-            None => match self.newer_token(None).await.0 {
-                Turned::Token(token) => token,
-                Turned::Failed(error) | Turned::Refused(error) => return Err(error),
-            },
-        };
+        let token = self.newest_token(None).await?;
         let mut answer = self.send(call(route, path, body.clone(), Some(&token))).await?;
         if answer.status == 401 && inner.session.can_log_in() {
             // The first 401 is only a failure if no fresh token repairs it; the second one counts.
@@ -138,7 +154,7 @@ impl Client {
         self.judge(route, path, answer)
     }
 
-    async fn newer_token(&self, than: Option<u64>) -> (Turned, Option<ExchangeRecord>) {
+    pub(super) async fn newer_token(&self, than: Option<u64>) -> (Turned, Option<ExchangeRecord>) {
         let mut record = None;
         let turned = self.0.session.newer(than, |body| self.log_in(body, &mut record)).await;
         (turned, record)
@@ -154,7 +170,7 @@ impl Client {
     }
 
     /// One request within the budget. Counts it, and its failure if it brought no answer at all.
-    async fn send(&self, call: Call<'_>) -> Result<Answer, CallError> {
+    pub(super) async fn send(&self, call: Call<'_>) -> Result<Answer, CallError> {
         let inner = &*self.0;
         let route = call.route;
         // The service does not count /health for any user, and a probe that is held back sees nothing.
@@ -223,7 +239,16 @@ fn unsendable(path: &str) -> Box<Problem> {
 
 fn call<'a>(route: Route, path: &'a str, body: Option<Bytes>, token: Option<&Token>) -> Call<'a> {
     let method = if body.is_some() { Method::POST } else { Method::GET };
-    Call { route, method, path, body, authorization: token.map(|token| token.header.clone()) }
+    let content_type = body.is_some().then(|| HeaderValue::from_static("application/json"));
+    Call {
+        route,
+        method,
+        path,
+        body,
+        authorization: token.map(|token| token.header.clone()),
+        content_type,
+        headers: &[],
+    }
 }
 
 /// The start of an error's body, as an addition to its status.

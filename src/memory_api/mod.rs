@@ -14,19 +14,23 @@ mod exchange;
 mod failure;
 mod login;
 pub mod metrics;
+mod raw;
 mod redact;
 mod request;
 mod settings;
 mod users;
+mod wire;
 
 pub use calls::{Accepted, Conversation, Health, Memory, Trigger};
 pub use client::Client;
 pub use exchange::{Exchange, ExchangeRecord, Timings};
 pub use failure::{CallError, CallFailure, FailureReason};
 pub use metrics::{DEFINITIONS, Route};
+pub use raw::{Authorization, RawAnswer, RawRequest};
 pub use redact::Redactor;
 pub use settings::{Login, Settings};
 pub use users::{Pace, User, Users};
+pub use wire::{Wire, WireCall};
 
 #[cfg(test)]
 pub(crate) mod tests;

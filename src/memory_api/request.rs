@@ -7,7 +7,7 @@ use std::time::Duration as StdDuration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::Full;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
@@ -28,6 +28,10 @@ pub(super) struct Call<'a> {
     pub(super) path: &'a str,
     pub(super) body: Option<Bytes>,
     pub(super) authorization: Option<HeaderValue>,
+    /// Of the body, if it has one.
+    pub(super) content_type: Option<HeaderValue>,
+    /// Beyond those that every request carries.
+    pub(super) headers: &'a [(HeaderName, HeaderValue)],
 }
 
 /// An answer of any status, read to its end.
@@ -43,8 +47,8 @@ pub(super) struct Transport {
     pub(super) connector: Connector,
     pool: Pool,
     open: Semaphore,
-    timeout: StdDuration,
-    user_agent: HeaderValue,
+    pub(super) timeout: StdDuration,
+    pub(super) user_agent: HeaderValue,
     pub(super) redactor: Redactor,
     clock: Clock,
 }
@@ -161,8 +165,11 @@ impl Transport {
         if let Some(authorization) = &call.authorization {
             builder = builder.header(AUTHORIZATION, authorization.clone());
         }
-        if call.body.is_some() {
-            builder = builder.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(content_type) = &call.content_type {
+            builder = builder.header(CONTENT_TYPE, content_type.clone());
+        }
+        for (name, value) in call.headers {
+            builder = builder.header(name, value.clone());
         }
         builder
             .body(Full::new(call.body.clone().unwrap_or_default()))
@@ -172,7 +179,7 @@ impl Transport {
     fn begin(&self, call: &Call<'_>) -> ExchangeRecord {
         ExchangeRecord {
             at: self.clock.now(),
-            method: if call.method == Method::GET { "GET" } else { "POST" },
+            method: method_name(&call.method),
             path: self.redactor.clean(call.path),
             status: None,
             request_id: uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string(),
@@ -196,12 +203,17 @@ impl Transport {
     }
 }
 
-fn too_long() -> Failed {
+fn method_name(method: &Method) -> &'static str {
+    const NAMES: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+    NAMES.into_iter().find(|name| *name == method.as_str()).unwrap_or("another method")
+}
+
+pub(super) fn too_long() -> Failed {
     (FailureReason::Malformed, format!("the answer is longer than {LONGEST_BODY} bytes"))
 }
 
 /// What hyper says about a connection, with the cause behind it.
-fn broken(error: &hyper::Error) -> Failed {
+pub(super) fn broken(error: &hyper::Error) -> Failed {
     let mut message = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {

@@ -22,8 +22,9 @@ mod row;
 mod settings;
 mod statement;
 mod synthetic;
+mod tally;
 
-pub use audit::AuditRow;
+pub use audit::{AuditRow, MemoryRow, QueuedText};
 pub use database::Database;
 pub use diagnose::{CellRow, MOST_ROWS};
 pub use error::DatabaseError;
@@ -35,3 +36,4 @@ pub use row::{QueueRow, RowState};
 pub use settings::{Settings, Tables};
 pub use statement::{parameters, refusal};
 pub use synthetic::Sweep;
+pub use tally::Tally;
