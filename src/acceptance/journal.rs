@@ -6,6 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -168,7 +169,71 @@ impl Header {
 /// # Errors
 /// It cannot be had.
 pub fn lock(journal: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().create(true).append(true).open(journal)?;
-    file.lock()?;
-    Ok(file)
+    loop {
+        let file = OpenOptions::new().create(true).append(true).open(journal)?;
+        file.lock()?;
+        // Who had it may have removed the file meanwhile, at the end of its run.
+        if std::fs::metadata(journal).is_ok_and(|there| file.metadata().is_ok_and(|held| held.ino() == there.ino())) {
+            return Ok(file);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+
+    fn header() -> Header {
+        let scene = fixture::scene();
+        let plan = super::super::Plan { criteria: Vec::new(), left_out: vec!["left"] };
+        Header { target: fixture::target(), ..Header::of(&scene, &plan, "http://a") }
+    }
+
+    #[test]
+    fn what_was_judged_comes_back_and_a_line_that_was_cut_off_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(read(folder.path()).unwrap(), None);
+        let mut journal = Journal::begin(folder.path(), &header()).unwrap();
+        let point = TimelinePoint { at: Timestamp::from_millis(7), depth: 3, oldest_seconds: 0.5 };
+        journal.add(&fixture::result("one"), vec![point]).unwrap();
+        journal.file.write_all(br#"{"result":{"id":"tw"#).unwrap();
+        drop(journal);
+        let mut journal = Journal::resume(folder.path()).unwrap();
+        journal.add(&fixture::result("three"), Vec::new()).unwrap();
+        let kept = read(folder.path()).unwrap().unwrap();
+        assert_eq!(kept.header, header());
+        assert_eq!(kept.timeline, [point]);
+        assert_eq!(kept.results, [fixture::result("one"), fixture::result("three")]);
+        journal.end().unwrap();
+        assert_eq!(read(folder.path()).unwrap(), None);
+        std::fs::write(folder.path().join(JOURNAL), "{}\n").unwrap();
+        assert!(read(folder.path()).is_err());
+    }
+
+    #[test]
+    fn a_run_goes_on_only_as_what_it_was() {
+        let was = header();
+        assert_eq!(was.differences(&Header { began: Timestamp::from_millis(1), ..header() }), Vec::<String>::new());
+        let mut other = Header { memsentry: "9.9.9".into(), chaos: true, ..header() };
+        other.target.users = 7;
+        other.promised.retention_ratio = 0.5;
+        let told = was.differences(&other).join("\n");
+        for part in
+            ["this is 9.9.9", "now it is main at http://a with database, 7 users", "other promises", "without --chaos"]
+        {
+            assert!(told.contains(part), "{part} in\n{told}");
+        }
+    }
+
+    #[test]
+    fn the_lock_is_had_by_one_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(JOURNAL);
+        let held = lock(&path).unwrap();
+        let other = OpenOptions::new().append(true).open(&path).unwrap();
+        assert!(other.try_lock().is_err());
+        drop(held);
+        lock(&path).unwrap();
+    }
 }

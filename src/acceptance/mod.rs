@@ -11,6 +11,8 @@ pub mod criteria;
 mod criterion;
 mod evidence;
 pub mod faults;
+#[cfg(test)]
+mod fixture;
 mod heal;
 pub mod journal;
 mod observe;

@@ -158,3 +158,81 @@ pub fn about(time: StdDuration) -> String {
         (_, minutes) => format!("{} h {} min", minutes / 60, minutes % 60),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Chaos;
+    use super::super::fixture::{self, PASSES};
+    use super::*;
+
+    const FIRST: Criterion =
+        Criterion { id: "user-isolation", area: Area::Isolation, needs: &[Need::SecondUser], ..PASSES };
+    const SECOND: Criterion = Criterion { id: "queue-fifo", area: Area::Queue, needs: &[Need::Database], ..PASSES };
+    const THIRD: Criterion = Criterion { id: "isolation", area: Area::Faults, needs: &[Need::Faults], ..PASSES };
+    const ALL: [&Criterion; 4] = [&PASSES, &FIRST, &SECOND, &THIRD];
+
+    fn chosen(only: &[&str], skip: &[&str]) -> Result<Vec<&'static str>, String> {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let choice = Choice { only: words(only), skip: words(skip) };
+        let plan = Plan::new(&ALL, &choice, &fixture::scene());
+        let ids = |plan: Plan| plan.criteria.iter().map(|planned| planned.criterion.id).collect();
+        plan.map(ids).map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    }
+
+    #[test]
+    fn criteria_are_chosen_by_id_or_area() {
+        assert_eq!(chosen(&[], &[]).unwrap().len(), 4);
+        assert_eq!(chosen(&["queue", "passes"], &[]).unwrap(), ["passes", "queue-fifo"]);
+        assert_eq!(chosen(&[], &["service", "faults"]).unwrap(), ["user-isolation", "queue-fifo"]);
+        assert_eq!(chosen(&["isolation"], &["user-isolation"]).unwrap(), ["isolation"]);
+    }
+
+    #[test]
+    fn every_unknown_word_is_answered_with_what_there_is() {
+        let told = chosen(&["queue-fif", "nonsense"], &["isolatoin"]).unwrap_err();
+        for part in [
+            "--only: \"queue-fif\" is neither a criterion nor an area",
+            "did you mean \"queue-fifo\"?",
+            "--only: \"nonsense\"",
+            "--skip: \"isolatoin\"",
+            "did you mean \"isolation\"?",
+            "criteria: passes, user-isolation, queue-fifo, isolation",
+            "areas: service, queue, isolation, faults",
+        ] {
+            assert!(told.contains(part), "{part} in\n{told}");
+        }
+        assert!(chosen(&["queue"], &["queue"]).unwrap_err().contains("leave nothing to judge"));
+    }
+
+    #[test]
+    fn what_is_missing_is_the_reason_and_costs_no_time() {
+        let mut scene = fixture::scene();
+        let plan = |scene: &Scene| Plan::new(&ALL, &Choice::default(), scene).unwrap();
+        let reasons = |plan: &Plan| plan.criteria.iter().map(|planned| planned.unmet.unwrap_or("")).collect::<Vec<_>>();
+        let found = plan(&scene);
+        assert_eq!(
+            reasons(&found),
+            [
+                "",
+                "there is no second user (targets[].users)",
+                "the service's database is not configured (targets[].database)",
+                "breaking things was not allowed (--chaos)",
+            ]
+        );
+        assert_eq!((found.estimate(), found.breaks_things()), (StdDuration::from_secs(1), false));
+        scene.chaos_allowed = true;
+        scene.promises.settings.chaos = Some(Chaos { database_url: None, faults_url: None });
+        assert!(reasons(&plan(&scene))[3].contains("validate.chaos.faults_url"));
+        scene.promises.settings.chaos = Some(Chaos { database_url: None, faults_url: Some("http://f".into()) });
+        assert!(plan(&scene).breaks_things());
+    }
+
+    #[test]
+    fn times_are_said_as_people_say_them() {
+        for (seconds, said) in
+            [(0.2, "1 s"), (99.0, "99 s"), (100.0, "2 min"), (3600.0, "60 min"), (7000.0, "1 h 57 min")]
+        {
+            assert_eq!(about(StdDuration::from_secs_f64(seconds)), said);
+        }
+    }
+}

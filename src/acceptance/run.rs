@@ -150,3 +150,115 @@ fn said(panic: &(dyn Any + Send)) -> &str {
     let owned = panic.downcast_ref::<String>().map(String::as_str);
     owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::super::fixture::{self, PASSES};
+    use super::super::{Criterion, Need, Obstacle, Verdict};
+    use super::*;
+
+    fn plan(criteria: &[&'static Criterion]) -> Plan {
+        let planned = |criterion: &&'static Criterion| Planned {
+            criterion,
+            estimate: (criterion.estimate)(&fixture::scene()),
+            unmet: None,
+        };
+        Plan { criteria: criteria.iter().map(planned).collect(), left_out: Vec::new() }
+    }
+
+    const HANGS: Criterion = Criterion { id: "hangs", judge: |_, _| Box::pin(std::future::pending()), ..PASSES };
+    const PANICS: Criterion = Criterion {
+        id: "panics",
+        judge: |_, evidence| {
+            Box::pin(async {
+                evidence.note("seen until then");
+                panic!("{}", "an index out of bounds")
+            })
+        },
+        ..PASSES
+    };
+    const STUMBLES: Criterion = Criterion {
+        id: "stumbles",
+        judge: |_, _| Box::pin(async { Err(Obstacle::new("no second user is configured")) }),
+        ..PASSES
+    };
+    const CANCELS: Criterion = Criterion {
+        id: "cancels",
+        judge: |scene, _| {
+            Box::pin(async {
+                scene.cancel.cancel();
+                std::future::pending().await
+            })
+        },
+        ..PASSES
+    };
+    const BREAKS: Criterion = Criterion {
+        id: "breaks",
+        needs: &[Need::Faults],
+        judge: |scene, _| {
+            Box::pin(async {
+                scene.healing.faults("http://127.0.0.1:1")?;
+                Ok(Finding::pass("it broke"))
+            })
+        },
+        ..PASSES
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_that_a_criterion_does_keeps_the_next_one_from_being_judged() {
+        let plan = plan(&[&HANGS, &PANICS, &STUMBLES, &PASSES]);
+        let (scene, heard) = (fixture::scene(), RefCell::new(Vec::new()));
+        let judged = judge(&plan, &scene, &[], |event| {
+            if let Event::Ended(result) = event {
+                heard.borrow_mut().push(result.id.clone());
+            }
+        });
+        let judged = judged.await;
+        let verdicts: Vec<(Verdict, &str)> =
+            judged.results.iter().map(|result| (result.verdict, result.summary.as_str())).collect();
+        assert_eq!(
+            verdicts,
+            [
+                (Verdict::NotJudged, "it was not done after 30 s, where about 1 s was expected"),
+                (Verdict::NotJudged, "memsentry itself failed here, which is a bug of its own: an index out of bounds"),
+                (Verdict::NotJudged, "no second user is configured"),
+                (Verdict::Pass, "as promised"),
+            ]
+        );
+        assert_eq!(judged.bugs, ["panics"]);
+        assert!(!judged.interrupted);
+        assert_eq!(judged.results[1].evidence.notes, ["seen until then"]);
+        assert_eq!(judged.results[0].took, Duration::from_secs(30));
+        assert_eq!(*heard.borrow(), ["hangs", "panics", "stumbles", "passes"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_interrupted_run_keeps_what_it_has_and_hands_over_nothing_that_is_half_done() {
+        let plan = plan(&[&STUMBLES, &CANCELS, &PASSES]);
+        let (scene, heard) = (fixture::scene(), RefCell::new(0));
+        let kept = [fixture::result("stumbles")];
+        let judged = judge(&plan, &scene, &kept, |event| {
+            if let Event::Ended(_) = event {
+                *heard.borrow_mut() += 1;
+            }
+        });
+        let judged = judged.await;
+        assert!(judged.interrupted && judged.bugs.is_empty());
+        assert_eq!(*heard.borrow(), 0);
+        let found: Vec<(&str, Verdict)> =
+            judged.results.iter().map(|result| (result.summary.as_str(), result.verdict)).collect();
+        assert_eq!(found[0], ("s", Verdict::Pass), "what was judged before is not judged again");
+        assert_eq!(found[1], ("the run was interrupted meanwhile", Verdict::NotJudged));
+        assert_eq!(found[2], ("the run was interrupted before", Verdict::NotJudged));
+    }
+
+    #[tokio::test]
+    async fn what_a_criterion_broke_is_mended_after_it_and_a_failure_to_is_said() {
+        let judged = judge(&plan(&[&BREAKS]), &fixture::scene(), &[], |_| {}).await;
+        assert_eq!(judged.results[0].verdict, Verdict::Pass);
+        assert!(judged.unhealed[0].starts_with("breaks: the faults endpoint: "), "{:?}", judged.unhealed);
+        assert!(judged.results[0].evidence.notes[0].contains("could not be mended"));
+    }
+}

@@ -8,34 +8,32 @@ use std::time::Duration as StdDuration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::acceptance::plan::about;
-use crate::acceptance::{Event, Plan, Planned, Scene, Verdict};
+use crate::acceptance::{CriterionResult, Event, Plan, Planned, Scene, Verdict};
 use crate::commands::output;
 use crate::model::Stopwatch;
-
-use super::Arguments;
 
 /// How often bars are drawn.
 const DRAW: StdDuration = StdDuration::from_millis(200);
 /// Where there are no bars, a criterion that takes longer is announced.
 const LONG: StdDuration = StdDuration::from_secs(20);
 
-/// Says what is going to be done.
-pub(super) fn plan(plan: &Plan, scene: &Scene, arguments: &Arguments) {
+/// Says what is going to be done, and what of it `kept` has already.
+pub(super) fn plan(plan: &Plan, scene: &Scene, kept: &[CriterionResult]) {
     let users = scene.users.all().len();
     let users = if users == 1 { "one user".to_owned() } else { format!("{users} users") };
     let database = if scene.database.is_some() { "with" } else { "without" };
-    let going = if arguments.resume { "resumes" } else { "judges" };
-    output::talk(&format!("{} {going} {}: {users}, {database} its database", scene.run_id, scene.target));
+    output::talk(&format!("{} judges {}: {users}, {database} its database", scene.run_id, scene.target));
     let width = plan.criteria.iter().map(|planned| planned.criterion.id.len()).max().unwrap_or(0);
     for Planned { criterion, estimate, unmet } in &plan.criteria {
-        let (time, said) = match unmet {
-            Some(reason) => ("-".to_owned(), format!("will not be judged: {reason}")),
-            None => (about(*estimate), criterion.promise.to_owned()),
+        let (time, said) = match (unmet, kept.iter().find(|result| result.id == criterion.id)) {
+            (_, Some(result)) => ("-".to_owned(), format!("{} already", result.verdict.as_str())),
+            (Some(reason), None) => ("-".to_owned(), format!("will not be judged: {reason}")),
+            (None, None) => (about(*estimate), criterion.promise.to_owned()),
         };
         output::talk(&format!("  {:<width$}  {time:>7}  {said}", criterion.id));
     }
     let possible = plan.criteria.iter().filter(|planned| planned.unmet.is_none()).count();
-    let (all, time) = (plan.criteria.len(), about(plan.estimate()));
+    let (all, time) = (plan.criteria.len(), about(plan.estimate().saturating_sub(passed(plan, kept))));
     output::talk(&format!("{possible} of {all} criteria can be judged, in about {time}"));
     if !plan.left_out.is_empty() {
         output::talk(&format!("{} criteria are left out, as asked", plan.left_out.len()));
@@ -46,6 +44,12 @@ pub(super) fn plan(plan: &Plan, scene: &Scene, arguments: &Arguments) {
              hint: targets[].database with cleanup: true",
         );
     }
+}
+
+/// What was estimated for what is judged already.
+fn passed(plan: &Plan, kept: &[CriterionResult]) -> StdDuration {
+    let is_kept = |planned: &&Planned| kept.iter().any(|result| result.id == planned.criterion.id);
+    plan.criteria.iter().filter(is_kept).map(|planned| planned.estimate).sum()
 }
 
 /// Follows a run.
@@ -69,15 +73,15 @@ struct Bars {
 }
 
 impl Progress {
-    /// Of a plan of which so many criteria are judged already.
-    pub(super) fn new(plan: &Plan, kept: usize) -> Self {
+    /// Of a plan of which some criteria are judged already.
+    pub(super) fn new(plan: &Plan, kept: &[CriterionResult]) -> Self {
         let bars = std::io::stderr().is_terminal().then(Bars::new);
         Self {
             bars,
             total: plan.criteria.len(),
-            done: Cell::new(kept),
+            done: Cell::new(kept.len()),
             now: RefCell::new(None),
-            passed: Cell::default(),
+            passed: Cell::new(passed(plan, kept)),
             whole: plan.estimate(),
             began: Stopwatch::start(),
         }

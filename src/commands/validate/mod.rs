@@ -100,7 +100,7 @@ async fn start(arguments: &Arguments, loaded: Loaded) -> Result<Exit, Exit> {
     let scene = stage::scene(arguments, config, target, kept.as_ref()).await?;
     let against = files::earlier(arguments.against.as_deref())?;
     let plan = stage::plan(arguments, &scene, kept.as_ref())?;
-    display::plan(&plan, &scene, arguments);
+    display::plan(&plan, &scene, kept.as_ref().map_or(&[], |kept| &kept.results));
     if arguments.plan {
         return Ok(Exit::Fine);
     }
@@ -110,13 +110,13 @@ async fn start(arguments: &Arguments, loaded: Loaded) -> Result<Exit, Exit> {
     let cancel = scene.cancel.clone();
     let work = async {
         let ended = session::run(arguments, target, scene, &plan, kept).await?;
-        files::write(arguments, &ended.report, against.as_ref())?;
+        let written = files::write(arguments, &ended.report, against.as_ref());
         if arguments.json {
             output::data(&serde_json::to_string(&ended.report).unwrap_or_default());
         } else {
             verdicts::show(&ended.report, arguments.strict);
         }
-        Ok(exit(&ended, arguments))
+        written.map(|()| exit(&ended, arguments))
     };
     tokio::select! {
         exit = work => exit,
@@ -160,8 +160,7 @@ fn confirm(arguments: &Arguments, target: &str) -> Result<(), Exit> {
 
 /// The first signal ends the run in order; the second leaves at once, which leaves the rest to the guard.
 async fn leave(cancel: &CancellationToken) -> Exit {
-    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)] = kinds.map(signal) else {
+    let [Ok(mut interrupt), Ok(mut terminate)] = [SignalKind::interrupt(), SignalKind::terminate()].map(signal) else {
         // Without signals nobody can ask to end; the guard is there for the rest.
         return std::future::pending().await;
     };
@@ -171,7 +170,6 @@ async fn leave(cancel: &CancellationToken) -> Exit {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
-            _ = hang_up.recv() => {}
         }
         output::talk(said);
         cancel.cancel();

@@ -18,6 +18,9 @@ use super::{Arguments, leftovers};
 /// How long the run tries to remove its own data.
 const REMOVE_FOR: StdDuration = StdDuration::from_secs(30);
 
+/// How long requests that were cut off may still be on their way.
+const SETTLE: StdDuration = StdDuration::from_millis(500);
+
 /// A run that has ended.
 pub(super) struct Ended {
     pub(super) report: Report,
@@ -64,7 +67,7 @@ pub(super) async fn run(
 
     let observer = Observer::continuing(kept.as_ref().map(|kept| kept.timeline.clone()).unwrap_or_default());
     let results = kept.as_ref().map(|kept| kept.results.clone()).unwrap_or_default();
-    let progress = Progress::new(plan, results.len());
+    let progress = Progress::new(plan, &results);
     let judged = {
         let keeper = Keeper { journal: RefCell::new(journal), observer: &observer, written: RefCell::new(None) };
         let judging = judge(plan, &scene, &results, |event| {
@@ -85,6 +88,10 @@ pub(super) async fn run(
     };
     progress.cleaning();
     let (timeline, interference) = observer.finish(&scene).await;
+    if judged.interrupted {
+        // What was just sent may still arrive.
+        tokio::time::sleep(SETTLE).await;
+    }
     let left_behind = clean(&scene).await;
     if let Some(guard) = guard {
         guard.done().await;
