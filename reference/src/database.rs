@@ -1,8 +1,8 @@
 //! The database of the service: made in a throwaway cluster, or given by URL.
 //!
 //! In its own cluster the service owns the tables as `memory_service`, and `memsentry` is the role for a guest: it
-//! may read all tables, see when transactions began, and delete conversations. In a given database the URL's own
-//! role does everything.
+//! may read all tables, see when transactions began, and delete conversations; `memsentry_chaos` may do what the
+//! service may. In a given database the URL's own role does everything.
 
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -18,6 +18,8 @@ use crate::sql::Layout;
 
 /// Role of a guest such as a monitoring daemon.
 const GUEST: &str = "memsentry";
+/// Role of whoever breaks things on purpose: what the service may do, it may.
+const CHAOS: &str = "memsentry_chaos";
 /// Role that owns the tables.
 const OWNER: &str = "memory_service";
 /// Name of the database in a throwaway cluster.
@@ -36,21 +38,23 @@ pub struct Database {
     pub gate: Gate,
     /// What a guest connects to.
     pub guest_url: Secret,
+    /// What somebody connects to who breaks things on purpose.
+    pub chaos_url: Secret,
     cluster: Option<Cluster>,
 }
 
 impl Database {
     /// Starts or reaches the database and brings its tables up to date.
     pub async fn open(settings: &Settings, layout: &Layout) -> anyhow::Result<Self> {
-        let (owner, admin, guest_url, cluster) = match &settings.database_url {
+        let (owner, admin, guest_url, chaos_url, cluster) = match &settings.database_url {
             Some(url) => {
                 let options = PgConnectOptions::from_str(url.expose()).context("--database-url")?;
-                (options.clone(), options, url.clone(), None)
+                (options.clone(), options, url.clone(), url.clone(), None)
             }
             None => {
                 let cluster = Cluster::start(&Programs::find(settings.pg_bin.as_deref())?).await?;
-                let (owner, admin, guest_url) = furnish(&cluster).await?;
-                (owner, admin, guest_url, Some(cluster))
+                let Furniture { owner, admin, guest_url, chaos_url } = furnish(&cluster).await?;
+                (owner, admin, guest_url, chaos_url, Some(cluster))
             }
         };
         let name = owner.get_database().unwrap_or(owner.get_username()).to_owned();
@@ -61,7 +65,7 @@ impl Database {
             .acquire_timeout(ACQUIRE_LIMIT)
             .connect_lazy_with(owner.clone().application_name("memory-api"));
         let gate = Gate { admin: admin.database("postgres").disable_statement_logging(), database: name };
-        Ok(Self { pool, worker: owner.application_name("memory-worker"), gate, guest_url, cluster })
+        Ok(Self { pool, worker: owner.application_name("memory-worker"), gate, guest_url, chaos_url, cluster })
     }
 
     /// Closes the connections and removes the throwaway cluster.
@@ -73,23 +77,35 @@ impl Database {
     }
 }
 
-/// Roles and database of a new cluster; answers with the owner's settings, the superuser's and the guest's URL.
-async fn furnish(cluster: &Cluster) -> anyhow::Result<(PgConnectOptions, PgConnectOptions, Secret)> {
-    let (owner, guest) = (Secret::random(), Secret::random());
+/// How each role of a new cluster connects.
+struct Furniture {
+    owner: PgConnectOptions,
+    admin: PgConnectOptions,
+    guest_url: Secret,
+    chaos_url: Secret,
+}
+
+/// Makes the roles and the database of a new cluster.
+async fn furnish(cluster: &Cluster) -> anyhow::Result<Furniture> {
+    let (owner, guest, chaos) = (Secret::random(), Secret::random(), Secret::random());
     let admin = cluster.superuser();
     let mut connection = PgConnection::connect_with(&admin.clone().database("postgres")).await?;
     for statement in [
         format!("CREATE ROLE {OWNER} LOGIN PASSWORD '{}'", owner.expose()),
         format!("CREATE ROLE {GUEST} LOGIN PASSWORD '{}'", guest.expose()),
         format!("GRANT pg_read_all_stats TO {GUEST}"),
+        format!("CREATE ROLE {CHAOS} LOGIN PASSWORD '{}' IN ROLE {OWNER}", chaos.expose()),
         format!("CREATE DATABASE {NAME} OWNER {OWNER}"),
     ] {
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await?;
     }
     connection.close().await?;
-    let url = format!("postgres://{GUEST}:{}@127.0.0.1:{}/{NAME}", guest.expose(), admin.get_port());
+    let url = |role, password: &Secret| {
+        Secret::new(format!("postgres://{role}:{}@127.0.0.1:{}/{NAME}", password.expose(), admin.get_port()))
+    };
+    let (guest_url, chaos_url) = (url(GUEST, &guest), url(CHAOS, &chaos));
     let owner = admin.clone().username(OWNER).password(owner.expose()).database(NAME);
-    Ok((owner, admin, Secret::new(url)))
+    Ok(Furniture { owner, admin, guest_url, chaos_url })
 }
 
 async fn migrate(owner: &PgConnectOptions, layout: &Layout, with_guest: bool) -> anyhow::Result<()> {

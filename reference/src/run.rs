@@ -91,6 +91,7 @@ async fn start(
     announce(&json!({
         "api_url": api_url,
         "database_url": database_url.expose(),
+        "chaos_database_url": database.chaos_url.expose(),
         "faults_url": faults_url,
     }))
 }

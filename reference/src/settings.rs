@@ -23,7 +23,8 @@ pub enum AgentKind {
 
 /// Stand-in chat memory service: HTTP API, Postgres queue, worker and agent.
 ///
-/// Prints one line of JSON on standard output when it is ready: {"api_url", "database_url", "faults_url"}.
+/// Prints one line of JSON on standard output when it is ready: {"api_url", "database_url",
+/// "chaos_database_url", "faults_url"}.
 /// Everything else goes to standard error.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "memsentry-reference", version, after_help = format!("Quirks:\n{}", quirks::listing()))]

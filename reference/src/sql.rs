@@ -103,7 +103,7 @@ pub struct Statements {
     pub enqueue: String,
     /// `$1` chat, `$2` user, `$3` whether any user will do → the memory, its fields null before the first update.
     pub read_memory: String,
-    /// `$1` chats to leave alone, `$2` how many → id and chat of the oldest open rows.
+    /// `$1` chats to leave alone, `$2` how many, `$3` whether old rows are seen → id and chat of the oldest open rows.
     pub oldest: String,
     /// `$1` row, `$2` whether older rows of its chat may be overtaken → snippet, retries and prior memory, unless
     /// somebody has the row or it is finished.
@@ -116,6 +116,10 @@ pub struct Statements {
     pub store: String,
     /// `$1` row, `$2` what went wrong, `$3` retries allowed (null: any number) → the new status.
     pub mark_failed: String,
+    /// `$1` row, which the agent failed: it is complete nevertheless.
+    pub forget: String,
+    /// → how many memories are stored.
+    pub count_memories: String,
 }
 
 impl Statements {
@@ -138,6 +142,7 @@ impl Statements {
             oldest: format!(
                 "SELECT id, chat_id::text AS chat_id FROM chat_context_queue
                  WHERE status IN {OPEN} AND NOT (chat_id::text = ANY ($1))
+                   AND ($3 OR created_at > now() - interval '2 seconds')
                  ORDER BY {order} LIMIT $2"
             ),
             take: format!(
@@ -175,6 +180,8 @@ impl Statements {
                      error_message = $2
                  WHERE id = $1 AND status IN {OPEN} RETURNING status"
             ),
+            forget: "UPDATE chat_context_queue SET status = 'complete' WHERE id = $1".to_owned(),
+            count_memories: "SELECT count(*) FROM chat_metadata".to_owned(),
         }
     }
 }

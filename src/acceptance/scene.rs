@@ -14,7 +14,7 @@ use crate::model::synthetic::MARKER;
 use crate::model::{Clock, Stopwatch};
 use crate::queue::{AuditRow, Database, RowState};
 
-use super::{Evidence, Obstacle, Settings};
+use super::{Evidence, Healing, Obstacle, Settings};
 
 /// Pause between two looks at a row or a memory.
 const LOOK: StdDuration = StdDuration::from_millis(25);
@@ -55,6 +55,8 @@ pub struct Scene {
     pub promises: Promises,
     /// Whether things may be broken.
     pub chaos_allowed: bool,
+    /// What has to be undone, to be said before anything is broken.
+    pub healing: Healing,
     /// For instants.
     pub clock: Clock,
     /// Ends the run early.

@@ -19,6 +19,7 @@ mod redact;
 mod request;
 mod settings;
 mod users;
+mod wire;
 
 pub use calls::{Accepted, Conversation, Health, Memory, Trigger};
 pub use client::Client;
@@ -29,6 +30,7 @@ pub use raw::{Authorization, RawAnswer, RawRequest};
 pub use redact::Redactor;
 pub use settings::{Login, Settings};
 pub use users::{Pace, User, Users};
+pub use wire::{Wire, WireCall};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -154,7 +154,7 @@ impl Client {
     }
 
     async fn raw_as_ourselves(&self, request: &RawRequest, path: &str) -> Result<RawAnswer, CallError> {
-        let token = self.present_token().await?;
+        let token = self.newest_token(None).await?;
         let answer = self.send(request.call(path, Some(token.header.clone()))).await?;
         if answer.status == 401
             && let Turned::Token(fresh) = self.newer_token(Some(token.generation)).await.0
@@ -169,7 +169,7 @@ impl Client {
     /// # Errors
     /// Why there is no new token.
     pub async fn renew_login(&self) -> Result<(), CallError> {
-        let token = self.present_token().await?;
+        let token = self.newest_token(None).await?;
         match self.newer_token(Some(token.generation)).await.0 {
             Turned::Token(_) => Ok(()),
             Turned::Failed(error) | Turned::Refused(error) => Err(error),
@@ -181,7 +181,7 @@ impl Client {
     /// # Errors
     /// Why there is no token.
     pub async fn token(&self) -> Result<Secret, CallError> {
-        let token = self.present_token().await?;
+        let token = self.newest_token(None).await?;
         let header = token.header.to_str().unwrap_or_default();
         Ok(Secret::new(header.strip_prefix("Bearer ").unwrap_or(header).to_owned()))
     }

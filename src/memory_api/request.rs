@@ -47,8 +47,8 @@ pub(super) struct Transport {
     pub(super) connector: Connector,
     pool: Pool,
     open: Semaphore,
-    timeout: StdDuration,
-    user_agent: HeaderValue,
+    pub(super) timeout: StdDuration,
+    pub(super) user_agent: HeaderValue,
     pub(super) redactor: Redactor,
     clock: Clock,
 }
@@ -208,12 +208,12 @@ fn method_name(method: &Method) -> &'static str {
     NAMES.into_iter().find(|name| *name == method.as_str()).unwrap_or("another method")
 }
 
-fn too_long() -> Failed {
+pub(super) fn too_long() -> Failed {
     (FailureReason::Malformed, format!("the answer is longer than {LONGEST_BODY} bytes"))
 }
 
 /// What hyper says about a connection, with the cause behind it.
-fn broken(error: &hyper::Error) -> Failed {
+pub(super) fn broken(error: &hyper::Error) -> Failed {
     let mut message = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {

@@ -96,12 +96,7 @@ impl Database {
         }
         let mut sweep = Sweep::default();
         for _ in 0..STEPS {
-            let found = self.sweep_step(on, conversations, age).await?;
-            if !found.is_empty() {
-                let removed = if self.may_clean_up() { self.remove_synthetic(&found).await? } else { 0 };
-                sweep.removed += removed;
-                sweep.left += (found.len() as u64).saturating_sub(removed);
-            }
+            self.sweep_step(on, conversations, age, &mut sweep).await?;
             if self.cursor().is_none() {
                 break;
             }
@@ -109,8 +104,43 @@ impl Database {
         Ok(sweep)
     }
 
-    /// Marked and old conversations of the next step; moves the cursor, which is `None` again at the end.
+    /// Removes every conversation that carries our marker, whatever its age, and looks at the whole table for them in
+    /// bounded steps. Where nothing may be removed, only counts.
+    ///
+    /// # Errors
+    /// Why the database gave no answer; part of them may be gone.
+    pub async fn remove_marked(&self) -> Result<Sweep, DatabaseError> {
+        let on = if self.shared().settings.cleanup { Use::Cleanup } else { Use::Probe };
+        let layout = self.layout(on).await?;
+        let conversations = conversations(&layout)?;
+        self.move_cursor(None);
+        let mut sweep = Sweep::default();
+        loop {
+            self.sweep_step(on, conversations, Duration::default(), &mut sweep).await?;
+            if self.cursor().is_none() {
+                return Ok(sweep);
+            }
+        }
+    }
+
     async fn sweep_step(
+        &self,
+        on: Use,
+        conversations: &Conversations,
+        age: Duration,
+        sweep: &mut Sweep,
+    ) -> Result<(), DatabaseError> {
+        let found = self.marked_in_step(on, conversations, age).await?;
+        if !found.is_empty() {
+            let removed = if self.may_clean_up() { self.remove_synthetic(&found).await? } else { 0 };
+            sweep.removed += removed;
+            sweep.left += (found.len() as u64).saturating_sub(removed);
+        }
+        Ok(())
+    }
+
+    /// Marked and old conversations of the next step; moves the cursor, which is `None` again at the end.
+    async fn marked_in_step(
         &self,
         on: Use,
         conversations: &Conversations,
@@ -118,14 +148,20 @@ impl Database {
     ) -> Result<Vec<String>, DatabaseError> {
         let behind = self.cursor().and_then(|id| conversations.table.key("id", &id));
         let behind = behind.map_or_else(String::new, |id| format!("where id > {id}"));
-        let seconds = age.std().as_secs();
+        // A table without times has no old rows to tell from young ones; `sweep_synthetic` refuses it.
+        let old = if age.is_zero() {
+            String::new()
+        } else {
+            format!("and created_at < now() - interval '{} seconds'", age.std().as_secs())
+        };
+        let created = if age.is_zero() { "" } else { ", created_at" };
         let mut batch = self.reading();
         let part = batch.select(&format!(
             "with step as materialized (
-               select id, metadata, created_at from {} {behind} order by id limit {STEP}
+               select id, metadata{created} from {} {behind} order by id limit {STEP}
              )
              select id::text, true as ours, (select count(*) from step) as looked_at from step
-               where {} and created_at < now() - interval '{seconds} seconds'
+               where {} {old}
              union all
              select * from (
                select id::text, false, (select count(*) from step) from step order by step.id desc limit 1
@@ -143,8 +179,12 @@ impl Database {
                 next = Some(id);
             }
         }
-        *self.shared().swept_to.lock().unwrap_or_else(PoisonError::into_inner) = next;
+        self.move_cursor(next);
         Ok(found)
+    }
+
+    fn move_cursor(&self, to: Option<String>) {
+        *self.shared().swept_to.lock().unwrap_or_else(PoisonError::into_inner) = to;
     }
 
     fn cursor(&self) -> Option<String> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::reply::{LIST_LIMIT, SUMMARY_LENGTH};
-use super::{Agent, Answer};
+use super::{Agent, AgentError, Answer};
 use crate::memory::Memory;
 
 /// How a statement about oneself begins, the fact's name, and whether there can be several.
@@ -62,6 +62,10 @@ impl Deterministic {
 impl Agent for Deterministic {
     fn summarise<'a>(&'a self, prior: &'a Memory, snippet: &'a str) -> Answer<'a> {
         Box::pin(async move {
+            // As a model does with an empty message.
+            if snippet.trim().is_empty() {
+                return Err(AgentError::Refused("the snippet is empty".to_owned()));
+            }
             if !self.delay.is_zero() {
                 tokio::time::sleep(self.delay).await;
             }

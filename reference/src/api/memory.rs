@@ -1,6 +1,7 @@
 //! `GET /api/v1/memory/{chat_id}`: what is remembered of a chat, with empty fields before the first update.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
@@ -23,6 +24,9 @@ pub async fn show(
     if !service.possible_id(&chat_id) {
         return Err(ApiError::UnknownChat);
     }
+    if service.quirks.on(Quirk::SlowsWithSize) {
+        service.dawdle().await;
+    }
     let row: Option<Row> = sqlx::query_as(AssertSqlSafe(service.statements.read_memory.as_str()))
         .bind(&chat_id)
         .bind(&user.id)
@@ -39,4 +43,13 @@ pub async fn show(
         "general_summary": general_summary.unwrap_or_default(),
         "last_updated": last_updated,
     })))
+}
+
+impl Service {
+    /// Half a millisecond for each stored memory, as if all of them were read.
+    async fn dawdle(&self) {
+        let count = sqlx::query_scalar(AssertSqlSafe(self.statements.count_memories.as_str())).fetch_one(&self.pool);
+        let memories: i64 = count.await.unwrap_or(0);
+        tokio::time::sleep(Duration::from_micros(500) * u32::try_from(memories).unwrap_or(0)).await;
+    }
 }

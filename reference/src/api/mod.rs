@@ -12,6 +12,7 @@ mod health;
 mod limiter;
 mod login;
 mod memory;
+mod simultaneous;
 mod token;
 mod update;
 
@@ -55,6 +56,8 @@ pub struct Service {
     idle_sleep: Duration,
     /// Held for the length of a request where calls block.
     turn: tokio::sync::Mutex<()>,
+    /// Chats with an update that is being accepted.
+    accepting: simultaneous::Accepting,
 }
 
 impl Service {
@@ -73,6 +76,7 @@ impl Service {
             health: health::Cache::new(settings.health_cache),
             idle_sleep: settings.idle_sleep(),
             turn: tokio::sync::Mutex::new(()),
+            accepting: simultaneous::Accepting::default(),
             quirks,
         }
     }

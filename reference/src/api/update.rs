@@ -37,6 +37,10 @@ pub async fn enqueue(
     if !service.possible_id(&chat_id) {
         return Err(ApiError::UnknownChat);
     }
+    let turn = service.accepting.enter(&chat_id);
+    if turn.is_none() && service.quirks.on(Quirk::DropsSimultaneous) {
+        return Ok(accepted(&service, uuid::Uuid::new_v4()));
+    }
     let queue_id: uuid::Uuid = sqlx::query_scalar(AssertSqlSafe(service.statements.enqueue.as_str()))
         .bind(&chat_id)
         .bind(&user.id)
@@ -46,16 +50,20 @@ pub async fn enqueue(
         .await
         .map_err(|error| service.outage(&error))?
         .ok_or(ApiError::UnknownChat)?;
+    Ok(accepted(&service, queue_id))
+}
+
+fn accepted(service: &Service, queue_id: uuid::Uuid) -> (StatusCode, Json<Value>) {
     let estimate = jiff::SignedDuration::try_from(service.idle_sleep).unwrap_or_default();
     let completion = clock::now().saturating_add(estimate + jiff::SignedDuration::from_secs(1));
-    Ok((
+    (
         StatusCode::CREATED,
         Json(json!({
             "queue_id": queue_id.to_string(),
             "status": "pending_summarization",
             "estimated_completion": completion.map(|at| at.to_string()).unwrap_or_default(),
         })),
-    ))
+    )
 }
 
 impl Service {

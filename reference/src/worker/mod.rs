@@ -83,6 +83,10 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) {
             Ok(_) => continue,
             Err(error) => {
                 tracing::warn!(error = describe(&error), "the database failed the worker, will try again");
+                if shared.quirks.on(Quirk::FragileWorker) {
+                    // Ending the task would end the service, and somebody would start it again.
+                    stop.cancelled().await;
+                }
                 connection = None;
                 RECONNECT
             }
@@ -115,6 +119,7 @@ async fn turn(
     let oldest: Vec<(Uuid, String)> = sqlx::query_as(AssertSqlSafe(shared.statements.oldest.as_str()))
         .bind(shared.backoff.waiting(clock::instant()))
         .bind(BATCH)
+        .bind(!shared.quirks.on(Quirk::OnlyRecentRows))
         .fetch_all(&mut *connection)
         .await?;
     let mut worked = 0;

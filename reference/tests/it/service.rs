@@ -135,7 +135,7 @@ impl Service {
         }
         let ready: Value = serde_json::from_str(&line).unwrap();
         let keys: Vec<_> = ready.as_object().unwrap().keys().collect();
-        assert_eq!(keys, ["api_url", "database_url", "faults_url"]);
+        assert_eq!(keys, ["api_url", "database_url", "chaos_database_url", "faults_url"]);
         let database_url = ready["database_url"].as_str().unwrap().to_owned();
         let (url, schema) = owner.unwrap_or((&database_url, "public"));
         let options = url.parse::<PgConnectOptions>().unwrap().options([("search_path", schema)]);
