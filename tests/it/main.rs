@@ -81,3 +81,5 @@ mod store;
 mod storm;
 /// Unit tests of rules for people, build servers and programs.
 mod test_rules_command;
+/// Functional criteria pass where promises are kept, and each can fail.
+mod validate_checks;
