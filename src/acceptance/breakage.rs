@@ -14,7 +14,7 @@ use crate::memory_api::{CallError, Exchange, Trigger};
 use crate::model::Stopwatch;
 use crate::queue::{AuditRow, Chaos, RowState};
 
-use super::confidence::{Standing, standing};
+use super::tally::{Standing, standing};
 use super::passage::{is_limit, mark, note, seconds, snippet};
 use super::{Chat, Evidence, Finding, Obstacle, Scene, faults};
 

@@ -1,163 +1,55 @@
-//! What so many of so many say about a promised share: kept, broken, or too few to tell.
-//!
-//! Bounds are Wilson's, with 95 % confidence; they hold for few samples and for shares near 1, which is what promises
-//! are about. A promise is broken only if even the upper bound lies below it.
-
-use super::Finding;
+//! What samples allow to be said: intervals of shares, and which quantiles they carry.
 
 /// Standard deviations of a 95 % interval.
 const Z: f64 = 1.96;
 
-/// How a promised share stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// What was seen keeps it.
-    Kept,
-    /// It is contradicted beyond chance.
-    Broken,
-    /// What was seen is below it, but too little to contradict it.
-    Open,
-}
-
-/// Likely bounds of the share behind `part` of `whole`.
-#[allow(clippy::cast_precision_loss)] // counts far below 2^53
-pub(super) fn bounds(part: u64, whole: u64) -> (f64, f64) {
+/// The 95 % interval of a share, by Wilson's score; sound also near 0 and 1 and for few samples. All that is possible,
+/// 0 to 1, for none.
+#[must_use]
+#[allow(clippy::cast_precision_loss)] // counts of requests are far below 2^53
+pub fn wilson(part: u64, whole: u64) -> (f64, f64) {
     if whole == 0 {
         return (0.0, 1.0);
     }
-    let (n, share) = (whole as f64, part as f64 / whole as f64);
-    let middle = share + Z * Z / (2.0 * n);
-    let half = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
-    let scale = 1.0 + Z * Z / n;
-    (((middle - half) / scale).max(0.0), ((middle + half) / scale).min(1.0))
+    let (n, p) = (whole as f64, part.min(whole) as f64 / whole as f64);
+    let spread = Z * Z / n;
+    let centre = (p + spread / 2.0) / (1.0 + spread);
+    let half = Z / (1.0 + spread) * (p * (1.0 - p) / n + spread / (4.0 * n)).sqrt();
+    // At the ends the exact bounds are the ends themselves; rounding would miss them.
+    let low = if part == 0 { 0.0 } else { (centre - half).clamp(0.0, 1.0) };
+    let high = if part >= whole { 1.0 } else { (centre + half).clamp(0.0, 1.0) };
+    (low, high)
 }
 
-/// How a promised share stands after `part` of `whole`.
+/// Whether so many samples bound this quantile from both sides: with fewer, values beyond the longest one seen are as
+/// likely as not, and the interval's end is only where the samples end.
+#[must_use]
 #[allow(clippy::cast_precision_loss)]
-pub(super) fn standing(part: u64, whole: u64, promised: f64) -> Standing {
-    if whole == 0 {
-        Standing::Open
-    } else if part as f64 / whole as f64 >= promised {
-        Standing::Kept
-    } else if bounds(part, whole).1 < promised {
-        Standing::Broken
-    } else {
-        Standing::Open
-    }
-}
-
-/// A share as a percentage with one decimal, or more where that would round a promise away.
-pub(super) fn percent(share: f64) -> String {
-    let text = format!("{:.1}", share * 100.0);
-    format!("{} %", text.strip_suffix(".0").unwrap_or(&text))
-}
-
-/// Counts what keeps a promise until there is enough to judge it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Tally {
-    kept: u64,
-    all: u64,
-    promised: f64,
-    fewest: u64,
-    most: u64,
-}
-
-impl Tally {
-    /// Nothing yet; judged by at least `fewest`, and by at most `most` where fewer cannot tell.
-    pub(super) fn new(promised: f64, fewest: u64, most: u64) -> Self {
-        Self { kept: 0, all: 0, promised, fewest, most }
-    }
-
-    pub(super) fn add(&mut self, kept: bool) {
-        self.all += 1;
-        self.kept += u64::from(kept);
-    }
-
-    pub(super) fn part(&self) -> u64 {
-        self.kept
-    }
-
-    pub(super) fn whole(&self) -> u64 {
-        self.all
-    }
-
-    /// Whether more would not change the verdict, or there shall be no more.
-    pub(super) fn is_decided(&self) -> bool {
-        if self.all >= self.fewest {
-            return self.all >= self.most || self.standing() != Standing::Open;
-        }
-        // Even if all that are missing kept it.
-        let missing = self.fewest - self.all;
-        standing(self.kept + missing, self.fewest, self.promised) == Standing::Broken
-    }
-
-    pub(super) fn standing(&self) -> Standing {
-        standing(self.kept, self.all, self.promised)
-    }
-
-    /// `29 of 30 updates visible within 2 s (promised are 95 %; with 95 % confidence between 83.3 % and 99.4 %)`.
-    pub(super) fn told(&self, what: &str) -> String {
-        let (low, high) = bounds(self.kept, self.all);
-        let Self { kept, all, promised, .. } = *self;
-        let (promised, low, high) = (percent(promised), percent(low), percent(high));
-        format!("{kept} of {all} {what} (promised are {promised}; with 95 % confidence between {low} and {high})")
-    }
-
-    /// The verdict.
-    pub(super) fn finding(&self, what: &str) -> Finding {
-        let told = self.told(what);
-        match self.standing() {
-            Standing::Kept => Finding::pass(told),
-            Standing::Broken => Finding::fail(told),
-            Standing::Open => Finding::not_judged(format!("too few to tell: {told}")),
-        }
-    }
+pub fn bounded(q: f64, count: u64) -> bool {
+    let half = Z * (q * (1.0 - q) / (count.max(1)) as f64).sqrt();
+    count > 0 && q - half > 0.0 && q + half < 1.0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::acceptance::Verdict;
 
     #[test]
-    fn bounds_are_wilsons() {
-        let close = |(low, high): (f64, f64), expected: (f64, f64)| {
-            assert!((low - expected.0).abs() < 5e-4 && (high - expected.1).abs() < 5e-4, "{low} {high}");
-        };
-        close(bounds(30, 30), (0.8865, 1.0));
-        close(bounds(9, 10), (0.5958, 0.9821));
-        close(bounds(0, 20), (0.0, 0.1611));
-        assert_eq!(bounds(0, 0), (0.0, 1.0));
+    fn intervals_of_shares_are_those_of_the_textbook() {
+        let (low, high) = wilson(9, 10);
+        assert!((low - 0.5958).abs() < 5e-4 && (high - 0.9821).abs() < 5e-4, "{low} {high}");
+        assert_eq!(wilson(0, 0), (0.0, 1.0));
+        let (low, high) = wilson(30, 30);
+        assert!((low - 0.8865).abs() < 5e-4, "{low}");
+        assert_eq!((high, wilson(0, 5).0), (1.0, 0.0));
+        let width = |(low, high): (f64, f64)| high - low;
+        assert!(width(wilson(995, 1000)) < width(wilson(199, 200)));
     }
 
     #[test]
-    fn a_promise_is_broken_only_beyond_chance() {
-        assert_eq!(standing(0, 0, 0.95), Standing::Open);
-        assert_eq!(standing(19, 20, 0.95), Standing::Kept);
-        assert_eq!(standing(28, 30, 0.95), Standing::Open);
-        assert_eq!(standing(20, 30, 0.95), Standing::Broken);
-        assert_eq!(standing(0, 1, 0.95), Standing::Broken);
-    }
-
-    #[test]
-    fn counting_ends_when_the_verdict_cannot_change() {
-        let count = |kept: &dyn Fn(u64) -> bool| {
-            let mut tally = Tally::new(0.95, 30, 90);
-            while !tally.is_decided() {
-                tally.add(kept(tally.whole()));
-            }
-            (tally.whole(), tally.finding("updates").verdict)
-        };
-        assert_eq!(count(&|_| true), (30, Verdict::Pass));
-        assert_eq!(count(&|_| false), (5, Verdict::Fail));
-        assert_eq!(count(&|n| n % 14 != 0), (90, Verdict::NotJudged));
-    }
-
-    #[test]
-    fn shares_are_told_with_their_bounds() {
-        let mut tally = Tally::new(0.995, 1, 1);
-        (0..10).for_each(|n| tally.add(n > 0));
-        let told = "9 of 10 reads (promised are 99.5 %; with 95 % confidence between 59.6 % and 98.2 %)";
-        assert_eq!(tally.told("reads"), told);
+    fn a_high_quantile_needs_many_samples() {
+        assert!(!bounded(0.5, 0) && !bounded(0.5, 3) && bounded(0.5, 10));
+        assert!(!bounded(0.95, 70) && bounded(0.95, 80));
+        assert!(!bounded(0.99, 300) && bounded(0.99, 400));
     }
 }

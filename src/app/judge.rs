@@ -13,8 +13,8 @@ use tokio::sync::Notify as Wake;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::task::Spawner;
-use crate::model::{Alert, Clock, Duration, Stopwatch, Timestamp};
-use crate::notify::Notify;
+use crate::model::{Alert, Clock, Duration, PendingChange, Stopwatch, Timestamp};
+use crate::notify::{Notify, history};
 use crate::promql::Limits;
 use crate::rules::{DataChange, Evaluation, Group, RuleSet};
 use crate::scrape::Scraper;
@@ -61,6 +61,8 @@ struct State {
     interval: StdDuration,
     /// Came home and is not handed on yet; `None` if nothing did.
     ready: Option<Vec<Alert>>,
+    /// For the history, not written yet.
+    pending: Vec<PendingChange>,
     /// Alert state that is not on disk yet: the document, or `None` for one that is to go.
     unsaved: BTreeMap<String, Option<String>>,
     last_round: Option<Stopwatch>,
@@ -75,8 +77,8 @@ impl Judge {
         restored: RuleSet,
         interval: Duration,
     ) -> Self {
-        let (ready, unsaved) = (None, BTreeMap::new());
-        let state = State { rules: restored, interval: interval.std(), ready, unsaved, last_round: None };
+        let (ready, pending, unsaved) = (None, Vec::new(), BTreeMap::new());
+        let state = State { rules: restored, interval: interval.std(), ready, pending, unsaved, last_round: None };
         let (scraper, state) = (Mutex::new(scraper), Mutex::new(state));
         let turns = Arc::new(tokio::sync::Semaphore::new(MOST_AT_ONCE));
         let (home, halt) = (Wake::new(), AtomicBool::new(false));
@@ -213,7 +215,14 @@ impl Judge {
         } else {
             self.notify.observe_partly(&alerts, now);
         }
+        self.record().await;
         self.state().last_round = Some(Stopwatch::start());
+    }
+
+    /// Lets history hear of alerts that wait. It may lose them with the disk: nothing rests on them.
+    async fn record(&self) {
+        let pending = std::mem::take(&mut self.state().pending);
+        let _ = self.store.record_history(pending.iter().map(history::pending).collect()).await;
     }
 
     async fn save(&self) {
@@ -239,6 +248,7 @@ impl State {
     fn take_in(&mut self, evaluation: Evaluation) {
         self.unsaved.extend(evaluation.state.remove.into_iter().map(|key| (key, None)));
         self.unsaved.extend(evaluation.state.set.into_iter().map(|set| (set.key, Some(set.body))));
+        self.pending.extend(evaluation.pending);
         self.ready.get_or_insert_default().extend(evaluation.alerts);
     }
 }

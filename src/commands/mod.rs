@@ -7,6 +7,7 @@ mod alerts;
 mod check;
 mod demo;
 mod drill;
+mod guard;
 mod logging;
 mod metrics;
 mod output;
@@ -17,6 +18,7 @@ mod run;
 mod silence;
 mod slo;
 mod test_rules;
+mod validate;
 
 use clap::ArgMatches;
 
@@ -62,11 +64,13 @@ pub const ALL: &[Subcommand] = &[
     slo::COMMAND,
     test_rules::COMMAND,
     probe::COMMAND,
+    validate::COMMAND,
     alerts::COMMAND,
     silence::COMMAND,
     drill::COMMAND,
     demo::COMMAND,
     metrics::COMMAND,
+    guard::COMMAND,
 ];
 
 /// The whole command line.

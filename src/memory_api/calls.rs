@@ -166,7 +166,7 @@ impl Client {
     }
 }
 
-fn memory_path(chat_id: &str) -> String {
+pub(super) fn memory_path(chat_id: &str) -> String {
     let mut path = String::with_capacity(MEMORY_PATH.len() + chat_id.len());
     path.push_str(MEMORY_PATH);
     for byte in chat_id.bytes() {

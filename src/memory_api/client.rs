@@ -4,6 +4,7 @@
 //! Requests do not wait for each other: shared state is locked for a few instructions only, or is atomic.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration as StdDuration;
 
 use bytes::Bytes;
@@ -32,6 +33,8 @@ struct Inner {
     budget: Budget,
     series: Series,
     clock: Clock,
+    /// Milliseconds by which the service's clock was ahead in its last answer with a date; `i64::MIN` before.
+    ahead: AtomicI64,
 }
 
 impl Client {
@@ -54,6 +57,7 @@ impl Client {
             budget: Budget::new(settings.requests_per_minute),
             series: Series::new(registry, name),
             clock,
+            ahead: AtomicI64::new(i64::MIN),
         })))
     }
 
@@ -67,6 +71,15 @@ impl Client {
     #[must_use]
     pub fn redactor(&self) -> &Redactor {
         &self.0.transport.redactor
+    }
+
+    /// How far the service's clock was ahead of ours in its last answer, in seconds; to the second, because its header
+    /// `Date` has no more. `None` before the first answer with one.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)] // clocks do not differ by ages
+    pub fn clock_ahead(&self) -> Option<f64> {
+        let ahead = self.0.ahead.load(Ordering::Relaxed);
+        (ahead != i64::MIN).then_some(ahead as f64 / 1000.0)
     }
 
     /// Logs in if there is no token yet; answers with the exchange if it did.
@@ -84,6 +97,28 @@ impl Client {
         }
     }
 
+    /// How this client reaches the service, for `wire`.
+    pub(super) fn transport(&self) -> &Transport {
+        &self.0.transport
+    }
+
+    /// The token at hand, or another one than that with this number; logs in where that is needed.
+    pub(super) async fn token(&self, than: Option<u64>) -> Result<Arc<Token>, CallError> {
+        let current = self.0.session.current();
+        if let Some(token) = current.filter(|token| than.is_none_or(|than| token.generation > than)) {
+            return Ok(token);
+        }
+        match self.newer_token(than).await.0 {
+            Turned::Token(token) => Ok(token),
+            Turned::Failed(error) | Turned::Refused(error) => Err(error),
+        }
+    }
+
+    /// A token from a login of just now was refused as well: no further login for a while.
+    pub(super) fn fresh_token_refused(&self) {
+        self.0.session.fresh_token_refused();
+    }
+
     /// Sends a request as our user and reads the answer as `T`.
     pub(super) async fn authenticated<T: DeserializeOwned>(
         &self,
@@ -92,13 +127,7 @@ impl Client {
         body: Option<Bytes>,
     ) -> Result<Exchange<T>, CallError> {
         let inner = &*self.0;
-        let token = match inner.session.current() {
-            Some(token) => token,
-            None => match self.newer_token(None).await.0 {
-                Turned::Token(token) => token,
-                Turned::Failed(error) | Turned::Refused(error) => return Err(error),
-            },
-        };
+        let token = self.token(None).await?;
         let mut answer = self.send(call(route, path, body.clone(), Some(&token))).await?;
         if answer.status == 401 && inner.session.can_log_in() {
             // The first 401 is only a failure if no fresh token repairs it; the second one counts.
@@ -152,6 +181,7 @@ impl Client {
             Ok(answer) => {
                 inner.series.sent(route, &answer.record, None);
                 self.read_limits(route, &answer);
+                self.read_date(&answer);
                 Ok(answer)
             }
             Err(failure) => {
@@ -172,6 +202,15 @@ impl Client {
         if answer.status == 429 && route != Route::Health {
             self.0.budget.pause(told_pause(&answer.headers, self.0.clock.now().seconds()));
         }
+    }
+
+    fn read_date(&self, answer: &Answer) {
+        let date = answer.headers.get(http::header::DATE).and_then(|date| date.to_str().ok());
+        let Some(date) = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()) else { return };
+        let here = answer.record.at + answer.record.timings.total;
+        // The header leaves out the fraction of the second, which is half a second in the mean.
+        let ahead = date.timestamp().as_millisecond() + 500 - here.millis();
+        self.0.ahead.store(ahead, Ordering::Relaxed);
     }
 
     /// Turns an answer into a value or a failure, and counts the failure.

@@ -105,7 +105,7 @@ impl Connection {
     }
 
     /// Looks once whether it can carry another request.
-    async fn usable(&mut self) -> bool {
+    pub(super) async fn usable(&mut self) -> bool {
         poll_fn(|context| {
             self.driver.poll(context);
             Poll::Ready(matches!(self.sender.poll_ready(context), Poll::Ready(Ok(()))) && !self.driver.done)

@@ -18,6 +18,7 @@ mod redact;
 mod request;
 mod settings;
 mod users;
+mod wire;
 
 pub use calls::{Accepted, Conversation, Health, Memory, Trigger};
 pub use client::Client;
@@ -27,6 +28,7 @@ pub use metrics::{DEFINITIONS, Route};
 pub use redact::Redactor;
 pub use settings::{Login, Settings};
 pub use users::{Pace, User, Users};
+pub use wire::{Wire, WireCall};
 
 #[cfg(test)]
 pub(crate) mod tests;

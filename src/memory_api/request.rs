@@ -43,8 +43,8 @@ pub(super) struct Transport {
     pub(super) connector: Connector,
     pool: Pool,
     open: Semaphore,
-    timeout: StdDuration,
-    user_agent: HeaderValue,
+    pub(super) timeout: StdDuration,
+    pub(super) user_agent: HeaderValue,
     pub(super) redactor: Redactor,
     clock: Clock,
 }
@@ -196,12 +196,12 @@ impl Transport {
     }
 }
 
-fn too_long() -> Failed {
+pub(super) fn too_long() -> Failed {
     (FailureReason::Malformed, format!("the answer is longer than {LONGEST_BODY} bytes"))
 }
 
 /// What hyper says about a connection, with the cause behind it.
-fn broken(error: &hyper::Error) -> Failed {
+pub(super) fn broken(error: &hyper::Error) -> Failed {
     let mut message = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {

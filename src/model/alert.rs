@@ -31,6 +31,23 @@ pub struct Alert {
     pub resolved_value: Option<f64>,
 }
 
+/// An alert that begins to wait until it has been seen for long enough, or stops waiting without having fired.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PendingChange {
+    /// What identifies the alert.
+    pub labels: Labels,
+    /// When it was first seen.
+    pub since: Timestamp,
+    /// When it began to wait, or stopped.
+    pub at: Timestamp,
+    /// The rule's value; `None` where it stopped, because there is none any more.
+    pub value: Option<f64>,
+    /// Its annotation `summary`, where it has one and still waits.
+    pub summary: Option<String>,
+    /// Whether it stopped.
+    pub over: bool,
+}
+
 /// Whether an alert is on or over.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -16,8 +16,9 @@ pub mod secret;
 pub mod synthetic;
 pub mod task;
 pub mod timestamp;
+pub mod xml;
 
-pub use alert::{Alert, AlertStatus};
+pub use alert::{Alert, AlertStatus, PendingChange};
 pub use clock::{Clock, Stopwatch};
 pub use duration::Duration;
 pub use labels::{Fingerprint, Labels};

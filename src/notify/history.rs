@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::labels::ALERT_NAME;
-use crate::model::{Alert, Labels, MatchOp, Timestamp};
+use crate::model::{Alert, Labels, MatchOp, PendingChange, Timestamp};
 use crate::store::{HistoryEntry, OutboxRow};
 
 pub use crate::store::{HistoryFilter, HistoryRow, MOST_READ};
@@ -22,6 +22,10 @@ const LONGEST_TEXT: usize = 500;
 /// What can happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
+    /// An alert waits to be seen for long enough.
+    Pending,
+    /// An alert that waited is gone; it never fired.
+    Inactive,
     /// An alert fires.
     Firing,
     /// An alert is over.
@@ -50,7 +54,9 @@ pub enum Event {
 
 impl Event {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
+        Self::Pending,
+        Self::Inactive,
         Self::Firing,
         Self::Resolved,
         Self::Muted,
@@ -69,6 +75,8 @@ impl Event {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Pending => "pending",
+            Self::Inactive => "inactive",
             Self::Firing => "firing",
             Self::Resolved => "resolved",
             Self::Muted => "muted",
@@ -190,6 +198,23 @@ pub fn change(
     let facts = Facts { because: because.map(|text| short(&text)), ..Facts::of(alert) };
     let subjects = vec![alert.name().to_owned(), alert.fingerprint().to_string()];
     entry(at, event, subjects, receiver.map(str::to_owned), &facts)
+}
+
+/// An alert began to wait for its `for`, or stopped without having fired.
+#[must_use]
+pub fn pending(change: &PendingChange) -> HistoryEntry {
+    let fingerprint = change.labels.fingerprint().to_string();
+    let facts = Facts {
+        labels: Some(change.labels.clone()),
+        fingerprint: Some(fingerprint.clone()),
+        summary: change.summary.as_deref().map(short),
+        value: change.value.filter(|value| value.is_finite()),
+        starts_at: Some(change.since),
+        ..Facts::default()
+    };
+    let name = change.labels.get(ALERT_NAME).unwrap_or("").to_owned();
+    let event = if change.over { Event::Inactive } else { Event::Pending };
+    entry(change.at, event, vec![name, fingerprint], None, &facts)
 }
 
 /// An acknowledgement came or went.

@@ -39,15 +39,23 @@ pub enum RowState {
     Waiting,
 }
 
+impl RowState {
+    /// What a row's status says.
+    #[must_use]
+    pub fn of(status: &str) -> Self {
+        match status {
+            "complete" | "completed" | "done" | "processed" => Self::Complete,
+            "failed" | "error" | "parked" | "dead" | "dead_letter" | "cancelled" => Self::GivenUp,
+            _ => Self::Waiting,
+        }
+    }
+}
+
 impl QueueRow {
     /// Reads the status alone: `processed_at` may never be set, and success clears neither error nor retries.
     #[must_use]
     pub fn state(&self) -> RowState {
-        match self.status.as_str() {
-            "complete" | "completed" | "done" | "processed" => RowState::Complete,
-            "failed" | "error" | "parked" | "dead" | "dead_letter" | "cancelled" => RowState::GivenUp,
-            _ => RowState::Waiting,
-        }
+        RowState::of(&self.status)
     }
 
     /// What a statement has to select for [`Database::decode`].

@@ -1,6 +1,6 @@
 //! What evaluating rules brought about.
 
-use crate::model::{Alert, Labels};
+use crate::model::{Alert, Labels, PendingChange};
 use crate::store::Document;
 
 /// The outcome of one or more evaluations.
@@ -14,6 +14,8 @@ pub struct Evaluation {
     pub template_failures: Vec<RuleFailure>,
     /// Alerts whose data went missing or came back.
     pub data_changes: Vec<DataChange>,
+    /// Alerts that begin to wait for their `for`, or stop without having fired.
+    pub pending: Vec<PendingChange>,
     /// What to keep for the next start; empty where nothing changed.
     pub state: StateChange,
     /// How many samples were written to the store, staleness markers included. They are there already.
@@ -68,6 +70,7 @@ impl Evaluation {
         self.failures.extend(other.failures);
         self.template_failures.extend(other.template_failures);
         self.data_changes.extend(other.data_changes);
+        self.pending.extend(other.pending);
         self.state.set.extend(other.state.set);
         self.state.remove.extend(other.state.remove);
         self.samples += other.samples;

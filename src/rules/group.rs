@@ -24,7 +24,7 @@ use super::rule::{Kind, Round, Rule};
 use super::slo::{GENERATED_NAME, Ledger};
 use super::text;
 use super::view::{self, GroupView};
-use super::{restore, set::Options};
+use super::{pending, restore, set::Options};
 
 /// How many of its intervals a firing alert counts as firing if nobody says so again; the longest that an evaluation
 /// may take comes on top, so that slow rules do not look like an end.
@@ -261,6 +261,7 @@ impl Group {
                 );
             }
         }
+        evaluation.pending.iter_mut().for_each(|change| change.labels = self.outlet.labels(&change.labels));
         self.note(at, &mut evaluation);
         if let Some(ledger) = &mut self.ledger {
             ledger.get_mut().note(at, &mut evaluation.state);
@@ -335,6 +336,7 @@ fn step(rule: &mut Rule, group: &str, round: &Round<'_>, metrics: &Metrics, eval
     evaluation.template_failures.extend(template_errors.into_iter().map(|error| failure(error, rule.name())));
     if let Kind::Alerting(alerting) = &rule.kind {
         restore::difference(&rule.identity, &before, &alerting.active, &mut evaluation.state);
+        evaluation.pending.extend(pending::changes(&before, &alerting.active, round.at));
         for (labels, active) in &alerting.active {
             let (missing, was_missing) = (active.no_data_since.is_some(), before.get(labels).is_some_and(lacked_data));
             if missing != was_missing {

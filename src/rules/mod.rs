@@ -12,6 +12,7 @@ mod glob;
 mod group;
 mod metrics;
 mod no_data;
+mod pending;
 mod recording;
 mod restore;
 mod retired;

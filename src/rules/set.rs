@@ -309,6 +309,8 @@ fn number_repeated(groups: &mut [Group]) {
 #[cfg(test)]
 mod no_data_tests;
 #[cfg(test)]
+mod pending_tests;
+#[cfg(test)]
 mod resolved_tests;
 #[cfg(test)]
 mod restart_tests;

@@ -26,7 +26,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("heartbeat", &["notify"]),
     ("rule_tests", &["rules", "promql", "tsdb", "yaml"]),
     ("lint", &["promql", "rules", "runbooks", "yaml"]),
-    ("traffic", &["memory_api"]),
+    ("traffic", &["memory_api", "queue"]),
     ("acceptance", &["traffic", "memory_api", "queue"]),
     ("web", &["probes", "tsdb", "promql", "rules", "notify", "runbooks"]),
     (

@@ -79,3 +79,5 @@ mod store;
 mod storm;
 /// Unit tests of rules for people, build servers and programs.
 mod test_rules_command;
+/// Against a service that keeps its promises the breaking criteria pass, and each switch fails its own.
+mod validate_breaks;

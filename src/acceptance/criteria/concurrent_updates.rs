@@ -7,7 +7,7 @@ use std::time::Duration as StdDuration;
 
 use crate::traffic::Distribution;
 
-use super::super::confidence::{Standing, Tally, standing};
+use super::super::tally::{Standing, Tally, standing};
 use super::super::passage::{Burst, mark, seconds};
 use super::super::{Area, Chat, Criterion, Evidence, Finding, Need, Obstacle, Scene};
 

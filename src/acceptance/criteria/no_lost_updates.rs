@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::memory_api::Memory;
 use crate::queue::RowState;
 
-use super::super::confidence::percent;
+use super::super::tally::percent;
 use super::super::passage::{Burst, mark};
 use super::super::{Area, Chat, Criterion, Evidence, Finding, Need, Obstacle, Scene};
 

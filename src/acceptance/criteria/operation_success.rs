@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use crate::memory_api::{CallError, Trigger};
 use crate::queue::RowState;
 
-use super::super::confidence::Tally;
+use super::super::tally::Tally;
 use super::super::passage::{is_limit, mark, note, snippet};
 use super::super::{Area, Chat, Criterion, Evidence, Finding, Obstacle, Scene};
 

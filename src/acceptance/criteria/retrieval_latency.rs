@@ -4,7 +4,7 @@ use std::time::Duration as StdDuration;
 
 use crate::traffic::Distribution;
 
-use super::super::confidence::Tally;
+use super::super::tally::Tally;
 use super::super::passage::{is_limit, mark, note, seconds, snippet};
 use super::super::{Area, Chat, Criterion, Evidence, Finding, Obstacle, Scene};
 

@@ -4,7 +4,7 @@ use std::time::Duration as StdDuration;
 
 use crate::traffic::Distribution;
 
-use super::super::confidence::{Standing, Tally};
+use super::super::tally::{Standing, Tally};
 use super::super::passage::{mark, seconds, snippet};
 use super::super::{Area, Chat, Criterion, Evidence, Finding, Need, Obstacle, Scene};
 use super::retrieval_latency::Reads;

@@ -4,7 +4,7 @@ use std::time::Duration as StdDuration;
 
 use crate::traffic::Distribution;
 
-use super::super::confidence::Tally;
+use super::super::tally::Tally;
 use super::super::passage::{Passage, mark, seconds};
 use super::super::{Area, Criterion, Evidence, Finding, Obstacle, Scene};
 

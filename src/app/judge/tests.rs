@@ -112,3 +112,21 @@ async fn a_reload_waits_for_a_group_under_way_and_keeps_its_alerts() {
     bench.group("slow", |group| group.last_evaluation > last).await;
     bench.scope.end(StdDuration::from_secs(15)).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alert_that_waits_for_its_hold_stands_in_the_history() {
+    let bench = Bench::start("groups: [{name: quick, rules: [{alert: Patient, expr: vector(1), for: 1h}]}]\n").await;
+    let filter = history::HistoryFilter { subject: Some("Patient".into()), limit: 10, ..Default::default() };
+    let mut seen = Vec::new();
+    for _ in 0..600 {
+        seen = bench.judge.store.history(&filter).await.expect("readable");
+        if !seen.is_empty() {
+            break;
+        }
+        tokio::time::sleep(StdDuration::from_millis(50)).await;
+    }
+    let events: Vec<&str> = seen.iter().map(|row| row.entry.event.as_str()).collect();
+    assert_eq!(events, [history::Event::Pending.as_str()]);
+    assert_eq!(history::Facts::read(&seen[0].entry).value, Some(1.0));
+    bench.scope.end(StdDuration::from_secs(15)).await;
+}

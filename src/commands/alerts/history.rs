@@ -23,8 +23,8 @@ pub(super) struct Arguments {
     /// About this receiver
     #[arg(long)]
     receiver: Option<String>,
-    /// Only such events: firing, resolved, muted, unmuted, acknowledged, unacknowledged, escalated, delivered, failed,
-    /// given_up; may repeat
+    /// Only such events: pending, inactive, firing, resolved, muted, unmuted, acknowledged, unacknowledged, escalated,
+    /// delivered, failed, given_up; may repeat
     #[arg(long)]
     event: Vec<String>,
     /// Most entries, the newest ones; 1 to 1000

@@ -16,13 +16,14 @@ use prometheus::Counter as CounterSeries;
 use serde::Deserialize;
 
 use crate::memory_api::{CallError, Memory, Trigger};
+use crate::model::synthetic::{nonce, snippet};
 use crate::model::{Duration, Problem, Stopwatch};
 
 use super::kind::{Probe, Target};
 use super::metrics::{LEFTOVERS, UPDATE_DURATION, UPDATE_FAILURES, UPDATES};
 use super::outcome::{Failure, Outcome, Reason};
 use super::run::{LOGIN, Run};
-use super::synthetic::{metadata, nonce, snippet};
+use super::synthetic::metadata;
 use follow::Follow;
 use judge::{Expected, Verdict, verdict};
 use state::{MOST_UNFINISHED, State};

@@ -1,0 +1,309 @@
+//! A lean way to send the service's calls, for load: one connection, one request after the other, nothing kept of them.
+//!
+//! Paths, bodies and tokens are those of `calls` and `login`. What costs time at a hundred thousand requests a second is
+//! left out: request ids, records, metrics, budgets; texts are made of failures only. A connection that turns out to be
+//! dead is replaced, and the request sent again only if it never left or may be sent twice.
+
+use std::sync::Arc;
+use std::time::Duration as StdDuration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use http_body_util::Full;
+use serde::Serialize;
+use tokio::time::{Instant, timeout_at};
+
+use crate::model::{Duration, Problem, Stopwatch};
+
+use super::calls::{HEALTH_PATH, UPDATE_PATH, memory_path};
+use super::connection::{Broken, Connection};
+use super::login::Token;
+use super::request::{LONGEST_BODY, broken, too_long};
+use super::{CallError, CallFailure, Client, FailureReason, Timings, Trigger};
+
+/// A connection that was idle for longer is looked at before it is used.
+const FRESH: StdDuration = StdDuration::from_secs(1);
+
+/// One request.
+#[derive(Debug, Clone, Copy)]
+pub enum WireCall<'a> {
+    /// `GET /health`, without a token.
+    Health,
+    /// Queues a snippet.
+    Update {
+        /// The conversation.
+        chat_id: &'a str,
+        /// The snippet.
+        snippet: &'a str,
+    },
+    /// Reads a memory.
+    Memory {
+        /// The conversation.
+        chat_id: &'a str,
+    },
+}
+
+#[derive(Serialize)]
+struct UpdateBody<'a> {
+    chat_id: &'a str,
+    context_snippet: &'a str,
+    trigger_source: Trigger,
+}
+
+/// What all requests to one service have in common, made once.
+struct Heads {
+    prefix: String,
+    health: Uri,
+    update: Uri,
+    reading: HeaderMap,
+    writing: HeaderMap,
+    timeout: StdDuration,
+}
+
+/// One kept connection to a service, for requests of any of its users.
+pub struct Wire {
+    heads: Arc<Heads>,
+    connection: Option<(Connection, Stopwatch)>,
+}
+
+type Failed = (FailureReason, String);
+
+impl Wire {
+    /// For the service of this client. Dials nothing yet.
+    ///
+    /// # Errors
+    /// The service's address cannot be put into a request.
+    pub fn new(client: &Client) -> Result<Self, Box<Problem>> {
+        let transport = client.transport();
+        let endpoint = &transport.connector.endpoint;
+        let uri = |path: &str| {
+            format!("{}{path}", endpoint.prefix)
+                .parse::<Uri>()
+                .map_err(|error| Problem::at("url", format!("its path cannot be sent: {error}")))
+        };
+        let mut reading = HeaderMap::with_capacity(6);
+        reading.insert(HOST, endpoint.authority.clone());
+        reading.insert(http::header::USER_AGENT, transport.user_agent.clone());
+        reading.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let mut writing = reading.clone();
+        writing.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let heads = Heads {
+            prefix: endpoint.prefix.clone(),
+            health: uri(HEALTH_PATH)?,
+            update: uri(UPDATE_PATH)?,
+            reading,
+            writing,
+            timeout: transport.timeout,
+        };
+        Ok(Self { heads: Arc::new(heads), connection: None })
+    }
+
+    /// Another connection to the same service. Dials nothing yet.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self { heads: Arc::clone(&self.heads), connection: None }
+    }
+
+    /// Sends a call as this user, and answers with the body of a 2xx. A 401 is tried once more with a newer token.
+    ///
+    /// # Errors
+    /// Why there is no such answer, without a record.
+    pub async fn send(&mut self, user: &Client, call: WireCall<'_>) -> Result<Bytes, CallFailure> {
+        let deadline = Stopwatch::start().started() + self.heads.timeout;
+        if matches!(call, WireCall::Health) {
+            return self.once(user, None, call, deadline).await;
+        }
+        let token = user.token(None).await.map_err(unsent)?;
+        match self.once(user, Some(&token), call, deadline).await {
+            Err(failure) if failure.reason == FailureReason::Unauthorized => {
+                let Ok(fresh) = user.token(Some(token.generation)).await else { return Err(failure) };
+                let again = self.once(user, Some(&fresh), call, deadline).await;
+                if matches!(&again, Err(failure) if failure.reason == FailureReason::Unauthorized) {
+                    user.fresh_token_refused();
+                }
+                again
+            }
+            other => other,
+        }
+    }
+
+    async fn once(
+        &mut self,
+        user: &Client,
+        token: Option<&Token>,
+        call: WireCall<'_>,
+        deadline: Instant,
+    ) -> Result<Bytes, CallFailure> {
+        // Whatever is still under way when time is up goes away with its connection.
+        let exchange = timeout_at(deadline, self.exchange(user, token, call)).await;
+        let (reason, message) = match exchange {
+            Ok(Ok((200..300, body))) => return Ok(body),
+            Ok(Ok((status, body))) => (judged(status), format!("answered {status}: {}", said(user, &body))),
+            Ok(Err((reason, message))) => (reason, user.redactor().clean(&message)),
+            Err(_) => {
+                (FailureReason::Timeout, format!("no whole answer within {}", Duration::from(self.heads.timeout)))
+            }
+        };
+        Err(CallFailure { reason, message, record: None })
+    }
+
+    async fn exchange(
+        &mut self,
+        user: &Client,
+        token: Option<&Token>,
+        call: WireCall<'_>,
+    ) -> Result<(u16, Bytes), Failed> {
+        let mut kept = self.fresh().await;
+        loop {
+            let mut connection = match kept.take() {
+                Some(connection) => connection,
+                None => self.dial(user).await?,
+            };
+            let head = match connection.send(self.request(token, call)?).await {
+                Ok(head) => head,
+                Err(Broken::NotSent(_)) if connection.used => continue,
+                Err(Broken::Lost(error)) if connection.used && may_repeat(call) && !error.is_parse() => continue,
+                Err(Broken::NotSent(error) | Broken::Lost(error)) => return Err(broken(&error)),
+                Err(Broken::TooLong) => return Err(too_long()),
+            };
+            let (head, body) = head.into_parts();
+            let body = match connection.read(body, LONGEST_BODY).await {
+                Ok(body) => body,
+                Err(Broken::NotSent(error) | Broken::Lost(error)) => return Err(broken(&error)),
+                Err(Broken::TooLong) => return Err(too_long()),
+            };
+            if connection.usable().await {
+                connection.used = true;
+                self.connection = Some((connection, Stopwatch::start()));
+            }
+            return Ok((head.status.as_u16(), body));
+        }
+    }
+
+    /// The kept connection, if it still looks alive.
+    async fn fresh(&mut self) -> Option<Connection> {
+        let (mut connection, idle) = self.connection.take()?;
+        (idle.elapsed() < FRESH || connection.usable().await).then_some(connection)
+    }
+
+    async fn dial(&self, user: &Client) -> Result<Connection, Failed> {
+        let deadline = Stopwatch::start().started() + self.heads.timeout;
+        let io = user.transport().connector.connect(deadline, &mut Timings::default()).await?;
+        Connection::new(io).await.map_err(|error| broken(&error))
+    }
+
+    fn request(&self, token: Option<&Token>, call: WireCall<'_>) -> Result<Request<Full<Bytes>>, Failed> {
+        let heads = &*self.heads;
+        let unsendable = |why: String| (FailureReason::Malformed, format!("not a request that HTTP allows: {why}"));
+        let (method, uri, headers, body) = match call {
+            WireCall::Health => (Method::GET, heads.health.clone(), &heads.reading, Bytes::new()),
+            WireCall::Update { chat_id, snippet } => {
+                let body = UpdateBody { chat_id, context_snippet: snippet, trigger_source: Trigger::Test };
+                let body = serde_json::to_vec(&body).map_err(|error| unsendable(error.to_string()))?;
+                (Method::POST, heads.update.clone(), &heads.writing, Bytes::from(body))
+            }
+            WireCall::Memory { chat_id } => {
+                let path = format!("{}{}", heads.prefix, memory_path(chat_id));
+                let uri = path.parse().map_err(|error: http::uri::InvalidUri| unsendable(error.to_string()))?;
+                (Method::GET, uri, &heads.reading, Bytes::new())
+            }
+        };
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        headers.clone_into(request.headers_mut());
+        if let Some(token) = token {
+            request.headers_mut().insert(AUTHORIZATION, token.header.clone());
+        }
+        Ok(request)
+    }
+}
+
+fn may_repeat(call: WireCall<'_>) -> bool {
+    !matches!(call, WireCall::Update { .. })
+}
+
+fn judged(status: u16) -> FailureReason {
+    match status {
+        429 => FailureReason::RateLimited,
+        401 => FailureReason::Unauthorized,
+        400..500 => FailureReason::Http4xx,
+        500..600 => FailureReason::Http5xx,
+        _ => FailureReason::Malformed,
+    }
+}
+
+/// The start of an error's body.
+fn said(user: &Client, body: &[u8]) -> String {
+    let text = user.redactor().clean_bytes(body);
+    text[..text.floor_char_boundary(200)].replace('\n', " ")
+}
+
+/// There is no token, so that nothing was sent.
+fn unsent(error: CallError) -> CallFailure {
+    match error {
+        CallError::Failed(failure) => *failure,
+        CallError::BudgetExhausted { .. } => {
+            CallFailure { reason: error.reason(), message: error.to_string(), record: None }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::fixture::{Fixture, Reply};
+    use super::*;
+    use crate::memory_api::Settings;
+    use crate::metrics::Registry;
+    use crate::model::{Clock, Secret};
+
+    fn client(fixture: &Fixture) -> Client {
+        let token = Some(Secret::new("t0ken".into()));
+        let settings = Settings { token, requests_per_minute: 0, ..Settings::new(format!("{}/v", fixture.url)) };
+        Client::new("main", &settings, &Registry::new(), Clock::system()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn calls_are_those_of_the_contract_over_one_connection() {
+        let fixture = Fixture::start(|_| Reply::ok("{}")).await;
+        let user = client(&fixture);
+        let mut wire = Wire::new(&user).unwrap();
+        for call in [
+            WireCall::Health,
+            WireCall::Update { chat_id: "a", snippet: "Tea \"x\"" },
+            WireCall::Memory { chat_id: "a/b" },
+        ] {
+            assert_eq!(wire.send(&user, call).await.unwrap(), "{}");
+        }
+        let seen = fixture.seen();
+        let routes: Vec<&str> = seen.iter().map(|seen| seen.route.as_str()).collect();
+        assert_eq!(routes, ["GET /v/health", "POST /v/api/v1/memory/update", "GET /v/api/v1/memory/a%2Fb"]);
+        assert_eq!(seen[1].body, r#"{"chat_id":"a","context_snippet":"Tea \"x\"","trigger_source":"test"}"#);
+        assert_eq!((seen[0].header("authorization"), seen[2].header("authorization")), ("", "Bearer t0ken"));
+        assert_eq!(fixture.connections.load(std::sync::atomic::Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn failures_keep_their_reasons_and_a_connection_that_died_is_replaced() {
+        let fixture = Fixture::start(|seen| match seen.on_connection {
+            0 => Reply::Status(429, "slow down".into()),
+            1 => Reply::Status(503, "token t0ken".into()),
+            _ => Reply::Hang,
+        })
+        .await;
+        let user = client(&fixture);
+        let mut wire = Wire::new(&user).unwrap();
+        let mut reason = async |call| wire.send(&user, call).await.unwrap_err();
+        let memory = WireCall::Memory { chat_id: "a" };
+        assert_eq!(reason(memory).await.reason, FailureReason::RateLimited);
+        let failed = reason(memory).await;
+        assert_eq!(failed.reason, FailureReason::Http5xx);
+        assert!(failed.message.contains("503") && !failed.message.contains("t0ken"), "{}", failed.message);
+        // A snippet that may have arrived is not sent again; a read is, over a new connection.
+        let update = WireCall::Update { chat_id: "a", snippet: "x" };
+        assert_eq!(reason(update).await.reason, FailureReason::Connect);
+        assert_eq!(reason(memory).await.reason, FailureReason::RateLimited);
+        assert_eq!(fixture.count("POST"), 1);
+    }
+}

@@ -1,0 +1,173 @@
+//! Who sends and about what: users with their budgets, their conversations, and the kept connections.
+//!
+//! Lives in the one thread that sends, so that nothing here is locked. Turns go round, so that each user's requests
+//! are spread evenly over time; a conversation that is in the middle of a roundtrip is nobody else's until that ends.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::time::Duration as StdDuration;
+
+use crate::memory_api::{User, Users, Wire};
+
+use super::scenario::Step;
+
+/// How soon a conversation that is in use by a roundtrip is looked for again.
+const BUSY: StdDuration = StdDuration::from_millis(5);
+
+/// A conversation and the place of the user whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chat {
+    /// The user's place among the users.
+    pub user: usize,
+    /// The conversation's id.
+    pub id: String,
+}
+
+struct Member {
+    user: User,
+    /// Conversations that are free, the one that rested longest first.
+    free: RefCell<VecDeque<String>>,
+}
+
+/// The users with their conversations.
+pub(super) struct Crowd {
+    members: Vec<Member>,
+    next: Cell<usize>,
+    idle: RefCell<Vec<Wire>>,
+    wire: Wire,
+}
+
+/// Leave to send one request as a user about a conversation; the conversation is free again when this is dropped.
+pub(super) struct Turn<'a> {
+    member: &'a Member,
+    chat: Option<String>,
+}
+
+impl Turn<'_> {
+    pub(super) fn user(&self) -> &User {
+        &self.member.user
+    }
+
+    /// The conversation; empty for a step that needs none.
+    pub(super) fn chat(&self) -> &str {
+        self.chat.as_deref().unwrap_or("")
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(chat) = self.chat.take() {
+            self.member.free.borrow_mut().push_back(chat);
+        }
+    }
+}
+
+impl Crowd {
+    /// `wire` is the pattern of all connections.
+    pub(super) fn new(users: &Users, chats: Vec<Chat>, wire: Wire) -> Self {
+        let members = users.all().iter().map(|user| Member { user: user.clone(), free: RefCell::default() });
+        let members: Vec<Member> = members.collect();
+        for chat in chats {
+            if let Some(member) = members.get(chat.user) {
+                member.free.borrow_mut().push_back(chat.id);
+            }
+        }
+        Self { members, next: Cell::new(0), idle: RefCell::default(), wire }
+    }
+
+    /// A connection, an idle one if there is one.
+    pub(super) fn wire(&self) -> Wire {
+        self.idle.borrow_mut().pop().unwrap_or_else(|| self.wire.another())
+    }
+
+    /// Takes a connection back.
+    pub(super) fn put(&self, wire: Wire) {
+        self.idle.borrow_mut().push(wire);
+    }
+
+    /// A turn for this step, and whether it had to be waited for.
+    pub(super) async fn turn(&self, step: Step) -> (Turn<'_>, bool) {
+        let mut waited = false;
+        loop {
+            match self.try_turn(step) {
+                Ok(turn) => return (turn, waited),
+                Err(wait) => {
+                    waited = true;
+                    tokio::time::sleep(wait).await;
+                }
+            }
+        }
+    }
+
+    fn try_turn(&self, step: Step) -> Result<Turn<'_>, StdDuration> {
+        let count = self.members.len();
+        let mut wait = BUSY;
+        for offset in 0..count {
+            let at = (self.next.get() + offset) % count;
+            let Some(member) = self.members.get(at) else { continue };
+            if step == Step::Health {
+                // The service counts it for nobody.
+                self.next.set(at + 1);
+                return Ok(Turn { member, chat: None });
+            }
+            if member.free.borrow().is_empty() {
+                continue;
+            }
+            match member.user.try_turn() {
+                Ok(_) => {
+                    self.next.set(at + 1);
+                    let chat = member.free.borrow_mut().pop_front();
+                    return Ok(Turn { member, chat });
+                }
+                Err(until) => wait = if offset == 0 { until } else { wait.min(until) },
+            }
+        }
+        Err(wait.max(StdDuration::from_millis(1)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory_api::{Login, Pace, Settings};
+    use crate::metrics::Registry;
+    use crate::model::{Clock, Duration, Secret};
+
+    fn crowd(requests: u32, chats: &[(usize, &str)]) -> Crowd {
+        let settings = Settings { token: Some(Secret::new("t".into())), ..Settings::new("http://127.0.0.1:1") };
+        let further = [Login { email: "b@example.com".into(), password: Secret::new("p".into()) }];
+        let pace = Pace { requests, per: Duration::from_secs(10) };
+        let users = Users::new("main", &settings, &further, pace, &Registry::new(), &Clock::system()).unwrap();
+        let wire = Wire::new(users.first().client()).unwrap();
+        let chats = chats.iter().map(|(user, id)| Chat { user: *user, id: (*id).to_owned() }).collect();
+        Crowd::new(&users, chats, wire)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn turns_go_round_users_and_conversations_and_nobody_exceeds_a_budget() {
+        let crowd = crowd(2, &[(0, "a1"), (0, "a2"), (1, "b1")]);
+        let mut seen = Vec::new();
+        for _ in 0..4 {
+            let (turn, waited) = crowd.turn(Step::Update).await;
+            assert!(!waited);
+            seen.push((turn.user().number(), turn.chat().to_owned()));
+        }
+        let expected = [(0, "a1"), (1, "b1"), (0, "a2"), (1, "b1")];
+        assert!(seen.iter().zip(expected).all(|(seen, (user, chat))| seen.0 == user && seen.1 == chat), "{seen:?}");
+        let watch = crate::model::Stopwatch::start();
+        assert!(crowd.turn(Step::Update).await.1, "both budgets are used up");
+        assert_eq!(watch.elapsed().as_secs(), 10);
+        assert!(!crowd.turn(Step::Health).await.1, "health is counted for nobody");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_conversation_in_use_is_nobody_elses() {
+        let crowd = crowd(0, &[(0, "a1"), (1, "b1")]);
+        let (first, _) = crowd.turn(Step::Roundtrip).await;
+        let (second, _) = crowd.turn(Step::Roundtrip).await;
+        assert_ne!(first.chat(), second.chat());
+        assert!(crowd.try_turn(Step::Roundtrip).is_err());
+        drop(first);
+        assert_eq!(crowd.turn(Step::Roundtrip).await.0.chat(), "a1");
+    }
+}

@@ -1,0 +1,199 @@
+//! Sends: in open loop at given instants, whatever comes back; in closed loop as fast as answers come.
+//!
+//! One thread with a runtime of its own does nothing else, so that following the queue, drawing and reporting delay no
+//! request. What is under way is bounded; an arrival beyond the bound begins late, is counted as held back, and its
+//! latency still counts from when it should have begun.
+
+mod steps;
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration as StdDuration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::memory_api::{Users, Wire};
+use crate::model::{Problem, Stopwatch};
+
+use super::alarm::Alarm;
+use super::arrivals::{Arrivals, Stage};
+use super::crowd::{Chat, Crowd};
+use super::record::{Progress, Recorder};
+use super::scenario::Scenario;
+
+/// Between two words to those who watch.
+const PERIOD: StdDuration = StdDuration::from_secs(1);
+
+/// How arrivals come about.
+#[derive(Debug, Clone)]
+pub enum Loop {
+    /// At instants that these stages give.
+    Open(Vec<Stage>),
+    /// So many at a time, each followed by the next when it has ended.
+    Closed {
+        /// How many.
+        at_once: usize,
+        /// For how long.
+        length: StdDuration,
+    },
+}
+
+/// One run of a scenario.
+pub struct Load {
+    /// What is sent.
+    pub scenario: &'static Scenario,
+    /// When.
+    pub arrivals: Loop,
+    /// Who sends.
+    pub users: Users,
+    /// The conversations; the scenario may need none.
+    pub chats: Vec<Chat>,
+    /// Arrivals under way at most.
+    pub most_in_flight: usize,
+    /// Arrivals a second that are not exceeded in closed loop either.
+    pub max_rate: f64,
+    /// The run's beginning; all times count from here.
+    pub began: Stopwatch,
+}
+
+/// An update that the service accepted.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The queue row's id.
+    pub queue_id: String,
+    /// When the update should have begun, since the beginning of the run.
+    pub intended: StdDuration,
+}
+
+/// Where a run tells what it does.
+pub struct Listeners {
+    /// Once a second.
+    pub progress: watch::Sender<Progress>,
+    /// Each accepted update. What does not fit is left out.
+    pub accepted: Option<mpsc::Sender<Accepted>>,
+    /// Ends the run early; what is under way is given up.
+    pub cancel: CancellationToken,
+}
+
+impl Load {
+    /// Runs in a thread of its own until all arrivals have ended.
+    ///
+    /// # Errors
+    /// The service's address cannot be put into a request, or the system refuses a thread.
+    pub async fn run(self, listeners: Listeners) -> Result<Recorder, Box<Problem>> {
+        let refused = |why: String| Box::new(Problem::at("", format!("the load could not be sent: {why}")));
+        let work = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(|error| refused(error.to_string()))?;
+            // Fairness between tasks is of no use where there is only one.
+            runtime.block_on(tokio::task::unconstrained(self.send(listeners)))
+        };
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(refused(error.to_string())))
+    }
+
+    async fn send(self, listeners: Listeners) -> Result<Recorder, Box<Problem>> {
+        let wire = Wire::new(self.users.first().client())?;
+        let sender = Sender {
+            scenario: self.scenario,
+            crowd: Crowd::new(&self.users, self.chats, wire),
+            recorder: RefCell::new(Recorder::new()),
+            began: self.began,
+            in_flight: Cell::new(0),
+            listeners,
+        };
+        match self.arrivals {
+            Loop::Open(stages) => sender.open(&stages, self.most_in_flight.max(1)).await,
+            Loop::Closed { at_once, length } => sender.closed(at_once.max(1), length, self.max_rate).await,
+        }
+        sender.tell();
+        Ok(sender.recorder.into_inner())
+    }
+}
+
+/// A run under way.
+struct Sender {
+    scenario: &'static Scenario,
+    crowd: Crowd,
+    recorder: RefCell<Recorder>,
+    began: Stopwatch,
+    in_flight: Cell<usize>,
+    listeners: Listeners,
+}
+
+impl Sender {
+    async fn open(&self, stages: &[Stage], most: usize) {
+        let mut arrivals = Arrivals::new(stages).zip(0_u64..);
+        let mut next = arrivals.next();
+        let mut under_way = FuturesUnordered::new();
+        let (mut alarm, mut ticker) = (Alarm::new(self.began), ticker());
+        // Whoever was due before this was held back by the bound.
+        let mut full_until = StdDuration::ZERO;
+        while next.is_some() || !under_way.is_empty() {
+            let now = self.began.elapsed();
+            if under_way.len() >= most {
+                full_until = now;
+            }
+            while let Some((at, number)) = next.filter(|(at, _)| *at <= now && under_way.len() < most) {
+                self.recorder.borrow_mut().due();
+                under_way.push(self.arrival(number, at, at < full_until));
+                next = arrivals.next();
+            }
+            self.in_flight.set(under_way.len());
+            let due = next.filter(|_| under_way.len() < most).map(|(at, _)| at);
+            tokio::select! {
+                biased;
+                () = self.listeners.cancel.cancelled() => return,
+                Some(()) = under_way.next(), if !under_way.is_empty() => {}
+                () = alarm.until(due.unwrap_or_default()), if due.is_some() => {}
+                _ = ticker.tick() => self.tell(),
+            }
+        }
+    }
+
+    async fn closed(&self, at_once: usize, length: StdDuration, max_rate: f64) {
+        let number = Cell::new(0_u64);
+        let worker = async || {
+            loop {
+                let this = number.replace(number.get() + 1);
+                #[allow(clippy::cast_precision_loss)]
+                let not_before = StdDuration::try_from_secs_f64(this as f64 / max_rate.max(f64::MIN_POSITIVE));
+                let not_before = not_before.unwrap_or(StdDuration::MAX).min(length);
+                let mut now = self.began.elapsed();
+                if now < not_before {
+                    tokio::time::sleep_until(self.began.started() + not_before).await;
+                    now = self.began.elapsed();
+                }
+                if now >= length {
+                    return;
+                }
+                self.recorder.borrow_mut().due();
+                self.arrival(this, now, false).await;
+            }
+        };
+        let mut workers: FuturesUnordered<_> = (0..at_once).map(|_| worker()).collect();
+        self.in_flight.set(at_once);
+        let mut ticker = ticker();
+        while !workers.is_empty() {
+            tokio::select! {
+                biased;
+                () = self.listeners.cancel.cancelled() => return,
+                Some(()) = workers.next() => self.in_flight.set(workers.len()),
+                _ = ticker.tick() => self.tell(),
+            }
+        }
+    }
+
+    fn tell(&self) {
+        let progress = self.recorder.borrow_mut().progress(self.began.elapsed(), self.in_flight.get());
+        self.listeners.progress.send_replace(progress);
+    }
+}
+
+fn ticker() -> tokio::time::Interval {
+    let mut ticker = tokio::time::interval(PERIOD);
+    ticker.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    ticker.reset();
+    ticker
+}

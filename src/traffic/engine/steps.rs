@@ -1,0 +1,99 @@
+//! What one arrival does, from its turn to its record.
+
+use std::time::Duration as StdDuration;
+
+use serde::de::DeserializeOwned;
+
+use crate::memory_api::{self, CallFailure, FailureReason, Memory, Wire, WireCall};
+use crate::model::synthetic::{nonce, snippet};
+
+use super::super::crowd::Turn;
+use super::super::record::{Done, HeldBack};
+use super::super::scenario::Step;
+use super::{Accepted, Sender};
+
+/// How long a roundtrip waits until the memory holds its snippet.
+const PATIENCE: StdDuration = StdDuration::from_secs(30);
+/// First and longest pause between two of its reads.
+const FIRST_PAUSE: StdDuration = StdDuration::from_millis(50);
+const LONGEST_PAUSE: StdDuration = StdDuration::from_millis(500);
+
+type Failed = (FailureReason, String);
+
+impl Sender {
+    /// One arrival, intended for `intended`; `late` if a bound has held it back already.
+    pub(super) async fn arrival(&self, number: u64, intended: StdDuration, late: bool) {
+        let step = self.scenario.step(number);
+        let (turn, waited) = self.crowd.turn(step).await;
+        let mut wire = self.crowd.wire();
+        let started = self.began.elapsed();
+        let held_back = match (late, waited) {
+            (_, true) => Some(HeldBack::OutOfTurn),
+            (true, false) => Some(HeldBack::Crowded),
+            (false, false) => None,
+        };
+        self.recorder.borrow_mut().began(intended, started, held_back);
+        let outcome = match step {
+            Step::Health => self.ask(&mut wire, &turn, WireCall::Health).await.map(|_| ()),
+            Step::Update => self.update(&mut wire, &turn, &nonce(), intended).await,
+            Step::Retrieval => self.read(&mut wire, &turn).await.map(|_| ()),
+            Step::Roundtrip => self.roundtrip(&mut wire, &turn, intended).await,
+        };
+        let ended = self.began.elapsed();
+        self.crowd.put(wire);
+        self.recorder.borrow_mut().ended(Done { step, intended, started, ended, outcome });
+    }
+
+    async fn ask(&self, wire: &mut Wire, turn: &Turn<'_>, call: WireCall<'_>) -> Result<bytes::Bytes, Failed> {
+        wire.send(turn.user().client(), call).await.map_err(|CallFailure { reason, message, .. }| {
+            if reason == FailureReason::RateLimited {
+                turn.user().pause(None);
+            }
+            (reason, message)
+        })
+    }
+
+    /// Queues a snippet and has it followed.
+    async fn update(
+        &self,
+        wire: &mut Wire,
+        turn: &Turn<'_>,
+        nonce: &str,
+        intended: StdDuration,
+    ) -> Result<(), Failed> {
+        let call = WireCall::Update { chat_id: turn.chat(), snippet: &snippet(nonce) };
+        let body = self.ask(wire, turn, call).await?;
+        let memory_api::Accepted { queue_id, .. } = read(&body)?;
+        self.recorder.borrow_mut().accepted += 1;
+        if let Some(accepted) = &self.listeners.accepted {
+            // Full or gone: it is not followed, which the follower counts by what is missing.
+            let _ = accepted.try_send(Accepted { queue_id, intended });
+        }
+        Ok(())
+    }
+
+    async fn read(&self, wire: &mut Wire, turn: &Turn<'_>) -> Result<Memory, Failed> {
+        let body = self.ask(wire, turn, WireCall::Memory { chat_id: turn.chat() }).await?;
+        read(&body)
+    }
+
+    async fn roundtrip(&self, wire: &mut Wire, turn: &Turn<'_>, intended: StdDuration) -> Result<(), Failed> {
+        let nonce = nonce();
+        self.update(wire, turn, &nonce, intended).await?;
+        let (sent, mut pause) = (self.began.elapsed(), FIRST_PAUSE);
+        while self.began.elapsed() < sent + PATIENCE {
+            tokio::time::sleep(pause).await;
+            pause = pause.mul_f64(1.5).min(LONGEST_PAUSE);
+            turn.user().turn().await;
+            if self.read(wire, turn).await?.mentions(&nonce) {
+                return Ok(());
+            }
+        }
+        Err((FailureReason::Timeout, format!("the memory does not hold its snippet after {} s", PATIENCE.as_secs())))
+    }
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failed> {
+    serde_json::from_slice(body)
+        .map_err(|error| (FailureReason::Malformed, format!("not the promised body: {error}")))
+}
