@@ -150,6 +150,18 @@ impl Evidence {
         }
     }
 
+    /// Takes over what was noted elsewhere, as far as there is room.
+    pub fn absorb(&mut self, other: Self) {
+        let take = |kept: usize, most: usize| most.saturating_sub(kept);
+        self.exchanges_total += other.exchanges_total;
+        self.exchanges.extend(other.exchanges.into_iter().take(take(self.exchanges.len(), MOST)));
+        self.rows_total += other.rows_total;
+        self.rows.extend(other.rows.into_iter().take(take(self.rows.len(), MOST)));
+        self.figures.extend(other.figures.into_iter().take(take(self.figures.len(), MOST_CASES)));
+        self.cases.extend(other.cases.into_iter().take(take(self.cases.len(), MOST_CASES)));
+        self.notes.extend(other.notes.into_iter().take(take(self.notes.len(), MOST)));
+    }
+
     /// Notes one number; less is better.
     pub fn number(&mut self, name: &str, unit: &str, value: f64, promised: Option<f64>) {
         self.figure(name, unit, FigureValue::Number(value), promised, true);

@@ -14,12 +14,14 @@ pub mod faults;
 mod heal;
 pub mod journal;
 mod observe;
-pub mod plan;
 mod passage;
+pub mod plan;
 pub mod report;
 mod run;
 mod scene;
 mod settings;
+mod share;
+mod steps;
 mod tally;
 mod verdict;
 

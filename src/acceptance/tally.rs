@@ -5,31 +5,7 @@
 
 use super::Finding;
 use super::confidence::wilson;
-
-/// How a promised share stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// What was seen keeps it.
-    Kept,
-    /// It is contradicted beyond chance.
-    Broken,
-    /// What was seen is below it, but too little to contradict it.
-    Open,
-}
-
-/// How a promised share stands after `part` of `whole`.
-#[allow(clippy::cast_precision_loss)]
-pub(super) fn standing(part: u64, whole: u64, promised: f64) -> Standing {
-    if whole == 0 {
-        Standing::Open
-    } else if part as f64 / whole as f64 >= promised {
-        Standing::Kept
-    } else if wilson(part, whole).1 < promised {
-        Standing::Broken
-    } else {
-        Standing::Open
-    }
-}
+use super::share::{Standing, standing};
 
 /// A share as a percentage with one decimal, or more where that would round a promise away.
 pub(super) fn percent(share: f64) -> String {
@@ -103,15 +79,6 @@ impl Tally {
 mod tests {
     use super::*;
     use crate::acceptance::Verdict;
-
-    #[test]
-    fn a_promise_is_broken_only_beyond_chance() {
-        assert_eq!(standing(0, 0, 0.95), Standing::Open);
-        assert_eq!(standing(19, 20, 0.95), Standing::Kept);
-        assert_eq!(standing(28, 30, 0.95), Standing::Open);
-        assert_eq!(standing(20, 30, 0.95), Standing::Broken);
-        assert_eq!(standing(0, 1, 0.95), Standing::Broken);
-    }
 
     #[test]
     fn counting_ends_when_the_verdict_cannot_change() {

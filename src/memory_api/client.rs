@@ -103,7 +103,7 @@ impl Client {
     }
 
     /// The token at hand, or another one than that with this number; logs in where that is needed.
-    pub(super) async fn token(&self, than: Option<u64>) -> Result<Arc<Token>, CallError> {
+    pub(super) async fn newest_token(&self, than: Option<u64>) -> Result<Arc<Token>, CallError> {
         let current = self.0.session.current();
         if let Some(token) = current.filter(|token| than.is_none_or(|than| token.generation > than)) {
             return Ok(token);
@@ -127,7 +127,7 @@ impl Client {
         body: Option<Bytes>,
     ) -> Result<Exchange<T>, CallError> {
         let inner = &*self.0;
-        let token = self.token(None).await?;
+        let token = self.newest_token(None).await?;
         let mut answer = self.send(call(route, path, body.clone(), Some(&token))).await?;
         if answer.status == 401 && inner.session.can_log_in() {
             // The first 401 is only a failure if no fresh token repairs it; the second one counts.
@@ -154,7 +154,7 @@ impl Client {
         self.judge(route, path, answer)
     }
 
-    async fn newer_token(&self, than: Option<u64>) -> (Turned, Option<ExchangeRecord>) {
+    pub(super) async fn newer_token(&self, than: Option<u64>) -> (Turned, Option<ExchangeRecord>) {
         let mut record = None;
         let turned = self.0.session.newer(than, |body| self.log_in(body, &mut record)).await;
         (turned, record)
@@ -170,7 +170,7 @@ impl Client {
     }
 
     /// One request within the budget. Counts it, and its failure if it brought no answer at all.
-    async fn send(&self, call: Call<'_>) -> Result<Answer, CallError> {
+    pub(super) async fn send(&self, call: Call<'_>) -> Result<Answer, CallError> {
         let inner = &*self.0;
         let route = call.route;
         // The service does not count /health for any user, and a probe that is held back sees nothing.
@@ -239,7 +239,16 @@ fn unsendable(path: &str) -> Box<Problem> {
 
 fn call<'a>(route: Route, path: &'a str, body: Option<Bytes>, token: Option<&Token>) -> Call<'a> {
     let method = if body.is_some() { Method::POST } else { Method::GET };
-    Call { route, method, path, body, authorization: token.map(|token| token.header.clone()) }
+    let content_type = body.is_some().then(|| HeaderValue::from_static("application/json"));
+    Call {
+        route,
+        method,
+        path,
+        body,
+        authorization: token.map(|token| token.header.clone()),
+        content_type,
+        headers: &[],
+    }
 }
 
 /// The start of an error's body, as an addition to its status.

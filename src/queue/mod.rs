@@ -26,7 +26,7 @@ mod statement;
 mod synthetic;
 mod tally;
 
-pub use audit::AuditRow;
+pub use audit::{AuditRow, MemoryRow, QueuedText};
 pub use chaos::{Chaos, HeldQueue};
 pub use database::Database;
 pub use diagnose::{CellRow, MOST_ROWS};

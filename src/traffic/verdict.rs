@@ -98,8 +98,7 @@ pub fn judge(
     followed: Option<&Followed>,
     conditions: Conditions,
 ) -> Judged {
-    let held: Vec<Held> =
-        objectives.iter().filter_map(|objective| measure(objective, recorder, followed)).collect();
+    let held: Vec<Held> = objectives.iter().filter_map(|objective| measure(objective, recorder, followed)).collect();
     let bounds = objectives.iter().filter(|objective| held.iter().any(|held| held.slo == objective.slo));
     let tightest = bounds.filter_map(|objective| objective.at_most).min();
     let broken = held.iter().any(|held| !held.held);
@@ -225,7 +224,13 @@ mod tests {
                 self.0.due();
                 self.0.began(ms(0), ms(lag), None);
                 let outcome = outcome.map_err(|reason| (reason, String::new()));
-                self.0.ended(Done { step: Step::Retrieval, intended: ms(0), started: ms(0), ended: ms(millis), outcome });
+                self.0.ended(Done {
+                    step: Step::Retrieval,
+                    intended: ms(0),
+                    started: ms(0),
+                    ended: ms(millis),
+                    outcome,
+                });
             }
             self
         }

@@ -54,13 +54,7 @@ impl Sender {
     }
 
     /// Queues a snippet and has it followed.
-    async fn update(
-        &self,
-        wire: &mut Wire,
-        turn: &Turn<'_>,
-        nonce: &str,
-        intended: StdDuration,
-    ) -> Result<(), Failed> {
+    async fn update(&self, wire: &mut Wire, turn: &Turn<'_>, nonce: &str, intended: StdDuration) -> Result<(), Failed> {
         let call = WireCall::Update { chat_id: turn.chat(), snippet: &snippet(nonce) };
         let body = self.ask(wire, turn, call).await?;
         let memory_api::Accepted { queue_id, .. } = read(&body)?;
@@ -94,6 +88,5 @@ impl Sender {
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failed> {
-    serde_json::from_slice(body)
-        .map_err(|error| (FailureReason::Malformed, format!("not the promised body: {error}")))
+    serde_json::from_slice(body).map_err(|error| (FailureReason::Malformed, format!("not the promised body: {error}")))
 }

@@ -291,7 +291,8 @@ impl Sent {
     /// Updates of which it is not known whether the service took them.
     #[must_use]
     pub fn unclear(&self) -> u64 {
-        let unclear = [FailureReason::Timeout, FailureReason::Connect, FailureReason::Malformed, FailureReason::Http5xx];
+        let unclear =
+            [FailureReason::Timeout, FailureReason::Connect, FailureReason::Malformed, FailureReason::Http5xx];
         let writes = self.failures.iter().filter(|failure| failure.step.writes());
         writes
             .filter(|failure| unclear.iter().any(|reason| reason.as_str() == failure.reason))
