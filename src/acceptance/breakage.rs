@@ -14,8 +14,8 @@ use crate::memory_api::{CallError, Exchange, Trigger};
 use crate::model::Stopwatch;
 use crate::queue::{AuditRow, Chaos, RowState};
 
-use super::share::{Standing, standing};
 use super::passage::{is_limit, mark, note, seconds, snippet};
+use super::share::{Standing, standing};
 use super::{Chat, Evidence, Finding, Obstacle, Scene, faults};
 
 /// Pause between two attempts to see whether all is well again, and between two words to a broken service.

@@ -24,6 +24,7 @@ mod scene;
 mod settings;
 mod share;
 mod steps;
+mod tally;
 mod verdict;
 
 pub use assemble::{Circumstances, assemble};

@@ -83,3 +83,5 @@ mod storm;
 mod test_rules_command;
 /// Functional criteria pass where promises are kept, and each can fail.
 mod validate_checks;
+/// Against a service that keeps its promises the breaking criteria pass, and each switch fails its own.
+mod validate_breaks;

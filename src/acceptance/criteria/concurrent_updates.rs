@@ -7,8 +7,9 @@ use std::time::Duration as StdDuration;
 
 use crate::traffic::Distribution;
 
-use super::super::share::{Standing, Tally, standing};
 use super::super::passage::{Burst, mark, seconds};
+use super::super::share::{Standing, standing};
+use super::super::tally::Tally;
 use super::super::{Area, Chat, Criterion, Evidence, Finding, Need, Obstacle, Scene};
 
 /// Updates that one level is judged by, if that takes no more than so many bursts.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::memory_api::Memory;
 use crate::queue::RowState;
 
-use super::super::share::percent;
 use super::super::passage::{Burst, mark};
+use super::super::tally::percent;
 use super::super::{Area, Chat, Criterion, Evidence, Finding, Need, Obstacle, Scene};
 
 /// Updates to one conversation at once.

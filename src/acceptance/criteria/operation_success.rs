@@ -5,8 +5,8 @@ use futures_util::future::join_all;
 use crate::memory_api::{CallError, Trigger};
 use crate::queue::RowState;
 
-use super::super::share::Tally;
 use super::super::passage::{is_limit, mark, note, snippet};
+use super::super::tally::Tally;
 use super::super::{Area, Chat, Criterion, Evidence, Finding, Obstacle, Scene};
 
 /// With so many and no failure, 99.5 % are kept with 95 % confidence by the rule of three.

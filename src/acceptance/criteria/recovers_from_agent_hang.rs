@@ -5,6 +5,7 @@ use std::time::Duration as StdDuration;
 use serde_json::json;
 
 use crate::model::Stopwatch;
+use crate::queue::{AuditRow, RowState};
 
 use super::super::breakage::Trial;
 use super::super::passage::seconds;
@@ -50,7 +51,10 @@ async fn time_out(scene: &Scene, trial: &Trial<'_>, watch: Stopwatch) -> Result<
     let Some((first, _)) = trial.accepted.first() else { return Ok(None) };
     while watch.elapsed() < LONGEST {
         let row = scene.database()?.audit_row(first).await?;
-        if row.is_some_and(|row| row.row.retry_count > 0 || row.row.error_message.is_some()) {
+        let stopped = |row: AuditRow| {
+            row.row.state() != RowState::Waiting || row.row.retry_count > 0 || row.row.error_message.is_some()
+        };
+        if row.is_some_and(stopped) {
             return Ok(Some(watch.elapsed()));
         }
         tokio::time::sleep(LOOK).await;

@@ -4,8 +4,8 @@ use std::time::Duration as StdDuration;
 
 use crate::traffic::Distribution;
 
-use super::super::share::Tally;
 use super::super::passage::{is_limit, mark, note, seconds, snippet};
+use super::super::tally::Tally;
 use super::super::{Area, Chat, Criterion, Evidence, Finding, Obstacle, Scene};
 
 const FEWEST: u64 = 100;

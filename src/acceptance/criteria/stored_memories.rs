@@ -4,8 +4,9 @@ use std::time::Duration as StdDuration;
 
 use crate::traffic::Distribution;
 
-use super::super::share::{Standing, Tally};
 use super::super::passage::{mark, seconds, snippet};
+use super::super::share::Standing;
+use super::super::tally::Tally;
 use super::super::{Area, Chat, Criterion, Evidence, Finding, Need, Obstacle, Scene};
 use super::retrieval_latency::Reads;
 

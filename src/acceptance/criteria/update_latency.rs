@@ -4,8 +4,8 @@ use std::time::Duration as StdDuration;
 
 use crate::traffic::Distribution;
 
-use super::super::share::Tally;
 use super::super::passage::{Passage, mark, seconds};
+use super::super::tally::Tally;
 use super::super::{Area, Criterion, Evidence, Finding, Obstacle, Scene};
 
 /// Updates that are measured at least, and at most where so few cannot tell.
