@@ -56,10 +56,14 @@ mod kernel {
     }
 
     impl Timer {
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe because of types that close their file; OwnedFd does not"
+        )]
         pub(super) fn new() -> io::Result<Self> {
             let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
             let file = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-            Ok(Self { file: AsyncFd::register_with_interest(file, Interest::READABLE)?, set_to: None })
+            Ok(Self { file: AsyncFd::with_interest(file, Interest::READABLE)?, set_to: None })
         }
 
         /// May be dropped and called again: a timer that is set already is only waited for.
