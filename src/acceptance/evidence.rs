@@ -150,6 +150,18 @@ impl Evidence {
         }
     }
 
+    /// Takes over what was noted elsewhere, as far as there is room.
+    pub fn absorb(&mut self, other: Self) {
+        let take = |kept: usize, most: usize| most.saturating_sub(kept);
+        self.exchanges_total += other.exchanges_total;
+        self.exchanges.extend(other.exchanges.into_iter().take(take(self.exchanges.len(), MOST)));
+        self.rows_total += other.rows_total;
+        self.rows.extend(other.rows.into_iter().take(take(self.rows.len(), MOST)));
+        self.figures.extend(other.figures.into_iter().take(take(self.figures.len(), MOST_CASES)));
+        self.cases.extend(other.cases.into_iter().take(take(self.cases.len(), MOST_CASES)));
+        self.notes.extend(other.notes.into_iter().take(take(self.notes.len(), MOST)));
+    }
+
     /// Notes one number; less is better.
     pub fn number(&mut self, name: &str, unit: &str, value: f64, promised: Option<f64>) {
         self.figure(name, unit, FigureValue::Number(value), promised, true);
@@ -179,6 +191,21 @@ impl Evidence {
             let (name, expected) = (name.to_owned(), expected.to_owned());
             self.cases.push(Case { name, expected, got: got.into(), ok });
         }
+    }
+
+    /// Takes over what was noted apart, because it went on at the same time.
+    pub fn join(&mut self, other: Self) {
+        let room = MOST.saturating_sub(self.exchanges.len());
+        self.exchanges.extend(other.exchanges.into_iter().take(room));
+        self.exchanges_total += other.exchanges_total;
+        let room = MOST.saturating_sub(self.rows.len());
+        self.rows.extend(other.rows.into_iter().take(room));
+        self.rows_total += other.rows_total;
+        other.figures.into_iter().for_each(|figure| {
+            self.figure(&figure.name, &figure.unit, figure.value, figure.promised, figure.less_is_better);
+        });
+        other.cases.into_iter().for_each(|case| self.case(&case.name, &case.expected, case.got, case.ok));
+        other.notes.into_iter().for_each(|note| self.note(note));
     }
 
     /// Notes a remark.

@@ -147,25 +147,26 @@ impl Scene {
         within: StdDuration,
         evidence: &mut Evidence,
     ) -> Result<Memory, Obstacle> {
-        let accepted = self.update(chat, snippet, evidence).await?;
-        let row = self.settled(&accepted.value.queue_id, within).await?;
-        evidence.row(&row);
-        if row.row.state() != RowState::Complete {
-            let status = &row.row.status;
-            return Err(Obstacle::new(format!("an update was {status:?} after {:.1} s", within.as_secs_f64())));
-        }
+        self.processed(chat, snippet, within, evidence).await?;
         self.memory(chat, evidence).await
     }
 
-    /// How long an update is waited for where its time is not what is judged: ten times the promise, 20 s at least.
+    /// How long an update is waited for where its time is not what is judged: ten times the promise, 20 s at least,
+    /// unless the settings say otherwise.
     #[must_use]
     pub fn patience(&self) -> StdDuration {
+        if let Some(patience) = self.promises.settings.patience {
+            return patience.std();
+        }
         (self.promises.update_visible.0 * 10).max(StdDuration::from_secs(20))
     }
 }
 
 /// A value or an obstacle, with its exchange in the evidence.
-fn noted<T>(answer: Result<Exchange<T>, CallError>, evidence: &mut Evidence) -> Result<Exchange<T>, Obstacle> {
+pub(super) fn noted<T>(
+    answer: Result<Exchange<T>, CallError>,
+    evidence: &mut Evidence,
+) -> Result<Exchange<T>, Obstacle> {
     match &answer {
         Ok(exchange) => evidence.exchange(&exchange.record),
         Err(error) => {

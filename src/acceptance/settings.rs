@@ -16,6 +16,9 @@ pub struct Settings {
     pub stored_memories: u32,
     /// The share of facts that must still be known after several updates; 0.95 unless set, above 0 and at most 1.
     pub retention: f64,
+    /// How long an update is waited for where its time is not what is judged; ten times the promised time, and 20s at
+    /// least, unless set. At least 1s.
+    pub patience: Option<Duration>,
     /// What may be broken, if `--chaos` asks for it.
     pub chaos: Option<Chaos>,
 }
@@ -55,6 +58,7 @@ impl Default for Settings {
             concurrency: vec![1, 10, 100, 1000],
             stored_memories: 10_000,
             retention: 0.95,
+            patience: None,
             chaos: None,
         }
     }
@@ -81,6 +85,9 @@ impl Settings {
         }
         if !(self.retention > 0.0 && self.retention <= 1.0) {
             problems.push(Problem::at("retention", format!("{} is not above 0 and at most 1", self.retention)));
+        }
+        if let Some(patience) = self.patience.filter(|patience| *patience < Duration::from_secs(1)) {
+            problems.push(Problem::at("patience", format!("{patience} is shorter than 1s")));
         }
         if let Some(chaos) = &self.chaos {
             problems.extend(chaos.problems().into_iter().map(|problem| problem.below("chaos")));
@@ -116,6 +123,7 @@ mod tests {
             concurrency: vec![0],
             stored_memories: 0,
             retention: 1.5,
+            patience: Some(Duration::from_millis(1)),
             chaos: Some(Chaos {
                 database_url: Some(Secret::new("mysql://hunter2".into())),
                 faults_url: Some("ftp://x".into()),
@@ -129,6 +137,7 @@ mod tests {
             "concurrency",
             "stored_memories",
             "retention",
+            "patience",
             "chaos.database_url",
             "chaos.faults_url",
         ];

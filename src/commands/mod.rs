@@ -7,6 +7,7 @@ mod alerts;
 mod check;
 mod demo;
 mod drill;
+mod guard;
 mod load;
 mod logging;
 mod metrics;
@@ -18,6 +19,7 @@ mod run;
 mod silence;
 mod slo;
 mod test_rules;
+mod validate;
 
 use clap::ArgMatches;
 
@@ -66,12 +68,14 @@ pub const ALL: &[Subcommand] = &[
     slo::COMMAND,
     test_rules::COMMAND,
     probe::COMMAND,
+    validate::COMMAND,
     load::COMMAND,
     alerts::COMMAND,
     silence::COMMAND,
     drill::COMMAND,
     demo::COMMAND,
     metrics::COMMAND,
+    guard::COMMAND,
 ];
 
 /// The whole command line.

@@ -1,6 +1,6 @@
 //! The two streams of a terminal, and how problems look there. The only file of the commands that prints.
 
-use std::io::Write;
+use std::io::{BufRead, IsTerminal, Write};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
@@ -16,10 +16,30 @@ pub(super) fn talk(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", line.trim_end());
 }
 
-/// Text from outside as a terminal may be given it: on one line, and without what would steer the terminal.
+/// Asks at the terminal, and waits for the answer: yes only if it begins with a y. `None` without a terminal.
+pub(super) fn confirmed(question: &str) -> Option<bool> {
+    if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+        return None;
+    }
+    let _ = write!(std::io::stderr().lock(), "{question} ");
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    Some(read.is_ok() && answer.trim_start().starts_with(['y', 'Y']))
+}
+
+/// Text from outside in one line that no terminal takes for a command.
 pub(super) fn inert(text: &str) -> String {
     let shown = |c: char| if c.is_control() { if c == '\n' || c == '\t' { ' ' } else { '\u{fffd}' } } else { c };
     text.chars().map(shown).collect()
+}
+
+/// Columns of the terminal on standard output; `None` if there is none.
+pub(super) fn width() -> Option<u16> {
+    let stdout = std::io::stdout();
+    if !stdout.is_terminal() {
+        return None;
+    }
+    rustix::termios::tcgetwinsize(&stdout).ok().map(|size| size.ws_col).filter(|columns| *columns > 0)
 }
 
 /// Problems on standard error, each with an excerpt of the file it is in, where that can be read.

@@ -133,6 +133,19 @@ impl Where {
     }
 }
 
+/// Whether a daemon runs where this configuration says, and watches the target.
+pub(super) async fn watches(config: &Path, target: &str) -> bool {
+    let place = Where { url: None, config: Some(config.to_owned()) };
+    let (Ok(base), Ok(client)) = (place.base(), client()) else { return false };
+    let asked = Remote { client, base };
+    match asked.get("/api/v1/label/target/values", &[]).await {
+        Ok(answer) => answer["data"].as_array().is_some_and(|names| names.iter().any(|name| name == target)),
+        // One that wants a password first is there, too.
+        Err(Failure::Refused { status, .. }) => status == StatusCode::UNAUTHORIZED,
+        Err(_) => false,
+    }
+}
+
 /// Where a daemon with this configuration is reached from its own machine.
 fn told_by(file: &Path) -> Result<String, Vec<Problem>> {
     let settings: web::Settings = config::web_section(file)?;

@@ -15,7 +15,7 @@ pub(super) const HEALTH_PATH: &str = "/health";
 pub(super) const LOGIN_PATH: &str = "/auth/login";
 pub(super) const CONVERSATIONS_PATH: &str = "/conversations";
 pub(super) const UPDATE_PATH: &str = "/api/v1/memory/update";
-const MEMORY_PATH: &str = "/api/v1/memory/";
+pub(super) const MEMORY_PATH: &str = "/api/v1/memory/";
 
 /// The service's own opinion of itself: cached, and mostly a check that settings are present.
 #[derive(Debug, Clone, Deserialize)]

@@ -4,6 +4,7 @@
 //! Requests do not wait for each other: shared state is locked for a few instructions only, or is atomic.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration as StdDuration;
 
 use bytes::Bytes;
@@ -32,6 +33,8 @@ struct Inner {
     budget: Budget,
     series: Series,
     clock: Clock,
+    /// Milliseconds by which the service's clock was ahead in its last answer with a date; `i64::MIN` before.
+    ahead: AtomicI64,
 }
 
 impl Client {
@@ -54,6 +57,7 @@ impl Client {
             budget: Budget::new(settings.requests_per_minute),
             series: Series::new(registry, name),
             clock,
+            ahead: AtomicI64::new(i64::MIN),
         })))
     }
 
@@ -67,6 +71,15 @@ impl Client {
     #[must_use]
     pub fn redactor(&self) -> &Redactor {
         &self.0.transport.redactor
+    }
+
+    /// How far the service's clock was ahead of ours in its last answer, in seconds; to the second, because its header
+    /// `Date` has no more. `None` before the first answer with one.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)] // clocks do not differ by ages
+    pub fn clock_ahead(&self) -> Option<f64> {
+        let ahead = self.0.ahead.load(Ordering::Relaxed);
+        (ahead != i64::MIN).then_some(ahead as f64 / 1000.0)
     }
 
     /// Logs in if there is no token yet; answers with the exchange if it did.
@@ -90,7 +103,7 @@ impl Client {
     }
 
     /// The token at hand, or another one than that with this number; logs in where that is needed.
-    pub(super) async fn token(&self, than: Option<u64>) -> Result<Arc<Token>, CallError> {
+    pub(super) async fn newest_token(&self, than: Option<u64>) -> Result<Arc<Token>, CallError> {
         let current = self.0.session.current();
         if let Some(token) = current.filter(|token| than.is_none_or(|than| token.generation > than)) {
             return Ok(token);
@@ -114,7 +127,7 @@ impl Client {
         body: Option<Bytes>,
     ) -> Result<Exchange<T>, CallError> {
         let inner = &*self.0;
-        let token = self.token(None).await?;
+        let token = self.newest_token(None).await?;
         let mut answer = self.send(call(route, path, body.clone(), Some(&token))).await?;
         if answer.status == 401 && inner.session.can_log_in() {
             // The first 401 is only a failure if no fresh token repairs it; the second one counts.
@@ -141,7 +154,7 @@ impl Client {
         self.judge(route, path, answer)
     }
 
-    async fn newer_token(&self, than: Option<u64>) -> (Turned, Option<ExchangeRecord>) {
+    pub(super) async fn newer_token(&self, than: Option<u64>) -> (Turned, Option<ExchangeRecord>) {
         let mut record = None;
         let turned = self.0.session.newer(than, |body| self.log_in(body, &mut record)).await;
         (turned, record)
@@ -157,7 +170,7 @@ impl Client {
     }
 
     /// One request within the budget. Counts it, and its failure if it brought no answer at all.
-    async fn send(&self, call: Call<'_>) -> Result<Answer, CallError> {
+    pub(super) async fn send(&self, call: Call<'_>) -> Result<Answer, CallError> {
         let inner = &*self.0;
         let route = call.route;
         // The service does not count /health for any user, and a probe that is held back sees nothing.
@@ -168,6 +181,7 @@ impl Client {
             Ok(answer) => {
                 inner.series.sent(route, &answer.record, None);
                 self.read_limits(route, &answer);
+                self.read_date(&answer);
                 Ok(answer)
             }
             Err(failure) => {
@@ -188,6 +202,15 @@ impl Client {
         if answer.status == 429 && route != Route::Health {
             self.0.budget.pause(told_pause(&answer.headers, self.0.clock.now().seconds()));
         }
+    }
+
+    fn read_date(&self, answer: &Answer) {
+        let date = answer.headers.get(http::header::DATE).and_then(|date| date.to_str().ok());
+        let Some(date) = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()) else { return };
+        let here = answer.record.at + answer.record.timings.total;
+        // The header leaves out the fraction of the second, which is half a second in the mean.
+        let ahead = date.timestamp().as_millisecond() + 500 - here.millis();
+        self.0.ahead.store(ahead, Ordering::Relaxed);
     }
 
     /// Turns an answer into a value or a failure, and counts the failure.
@@ -216,7 +239,16 @@ fn unsendable(path: &str) -> Box<Problem> {
 
 fn call<'a>(route: Route, path: &'a str, body: Option<Bytes>, token: Option<&Token>) -> Call<'a> {
     let method = if body.is_some() { Method::POST } else { Method::GET };
-    Call { route, method, path, body, authorization: token.map(|token| token.header.clone()) }
+    let content_type = body.is_some().then(|| HeaderValue::from_static("application/json"));
+    Call {
+        route,
+        method,
+        path,
+        body,
+        authorization: token.map(|token| token.header.clone()),
+        content_type,
+        headers: &[],
+    }
 }
 
 /// The start of an error's body, as an addition to its status.

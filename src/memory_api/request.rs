@@ -7,7 +7,7 @@ use std::time::Duration as StdDuration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::Full;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
@@ -28,6 +28,10 @@ pub(super) struct Call<'a> {
     pub(super) path: &'a str,
     pub(super) body: Option<Bytes>,
     pub(super) authorization: Option<HeaderValue>,
+    /// Of the body, if it has one.
+    pub(super) content_type: Option<HeaderValue>,
+    /// Beyond those that every request carries.
+    pub(super) headers: &'a [(HeaderName, HeaderValue)],
 }
 
 /// An answer of any status, read to its end.
@@ -161,8 +165,11 @@ impl Transport {
         if let Some(authorization) = &call.authorization {
             builder = builder.header(AUTHORIZATION, authorization.clone());
         }
-        if call.body.is_some() {
-            builder = builder.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(content_type) = &call.content_type {
+            builder = builder.header(CONTENT_TYPE, content_type.clone());
+        }
+        for (name, value) in call.headers {
+            builder = builder.header(name, value.clone());
         }
         builder
             .body(Full::new(call.body.clone().unwrap_or_default()))
@@ -172,7 +179,7 @@ impl Transport {
     fn begin(&self, call: &Call<'_>) -> ExchangeRecord {
         ExchangeRecord {
             at: self.clock.now(),
-            method: if call.method == Method::GET { "GET" } else { "POST" },
+            method: method_name(&call.method),
             path: self.redactor.clean(call.path),
             status: None,
             request_id: uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string(),
@@ -194,6 +201,11 @@ impl Transport {
             self.redactor.clean_bytes(body)
         };
     }
+}
+
+fn method_name(method: &Method) -> &'static str {
+    const NAMES: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+    NAMES.into_iter().find(|name| *name == method.as_str()).unwrap_or("another method")
 }
 
 pub(super) fn too_long() -> Failed {

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::metrics::{Registry, write_text};
 use crate::model::{Clock, Duration, Secret, Timestamp};
 
-use super::{CallError, Client, FailureReason, Login, Settings, Trigger};
+use super::{Authorization, CallError, Client, FailureReason, Login, RawRequest, Route, Settings, Trigger};
 use fixture::{Fixture, Reply, Seen, raw};
 
 const MEMORY: &str =
@@ -304,4 +304,33 @@ async fn what_is_left_of_the_rate_limit_is_shown_once_known() {
     assert_ne!(write_text(&registry.gather()), "");
     super::metrics::withdraw(&registry, &["other"]);
     assert_eq!(write_text(&registry.gather()), "");
+}
+
+#[tokio::test]
+async fn a_raw_request_is_sent_as_it_is_and_answered_with_whatever_came() {
+    let fixture = Fixture::start(service(|seen| match seen.header("authorization") {
+        "" => Reply::Status(401, "nobody".into()),
+        "Bearer forged" => Reply::Status(418, "who?".into()),
+        _ => Reply::ok("[1"),
+    }))
+    .await;
+    let (client, registry) = client_with(&settings(&fixture.url));
+    let twice = http::HeaderName::from_static("x-twice");
+    let request = RawRequest {
+        method: http::Method::PUT,
+        content_type: None,
+        headers: vec![(twice.clone(), "a".parse().unwrap()), (twice, "b".parse().unwrap())],
+        ..RawRequest::post(Route::MemoryUpdate, &b"\xff{"[..])
+    };
+    let answer = client.raw(&request).await.unwrap();
+    assert_eq!((answer.status, answer.body.as_ref(), answer.record.method), (200, &b"[1"[..], "PUT"));
+    let seen = fixture.seen().pop().unwrap();
+    assert_eq!((seen.route.as_str(), seen.header("content-type")), ("PUT /api/v1/memory/update", ""));
+    assert_eq!((seen.headers.get_all("x-twice").iter().count(), seen.header("authorization")), (2, "Bearer token-1"));
+    let as_nobody = client.raw(&RawRequest::memory("a/b").by(Authorization::Missing)).await.unwrap();
+    assert_eq!((as_nobody.status, as_nobody.record.path.as_str()), (401, "/api/v1/memory/a%2Fb"));
+    let forged = Authorization::bearer("forged").unwrap();
+    assert_eq!(client.raw(&RawRequest::memory("c").by(forged)).await.unwrap().status, 418);
+    assert_eq!(fixture.count("POST /auth/login"), 1, "nobody's 401 is no reason to log in");
+    assert!(!write_text(&registry.gather()).contains("http_4xx\",route=\"memory\",target=\"main\"} 1"));
 }

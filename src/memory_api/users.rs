@@ -99,6 +99,22 @@ impl Users {
         Ok(Self(users.collect::<Result<Vec<_>, Box<Problem>>>()?.into()))
     }
 
+    /// Leaves so many requests of each window to somebody else who sends as the first user. To be said before anything
+    /// is sent.
+    #[must_use]
+    pub fn sharing(self, taken: u32, pace: Pace) -> Self {
+        if pace.requests == 0 {
+            return self;
+        }
+        let rest = pace.requests.saturating_sub(taken).max(1);
+        let users = self.0.iter().map(|user| {
+            let most = if user.number() == 0 { rest } else { pace.requests };
+            let budget = Budget::within(most, pace.per.std());
+            User(Arc::new(Inner { client: user.client().clone(), budget, number: user.number() }))
+        });
+        Self(users.collect())
+    }
+
     /// The user of the target's `service` section.
     #[must_use]
     #[allow(clippy::missing_panics_doc)] // there always is one

@@ -114,10 +114,10 @@ impl Wire {
         if matches!(call, WireCall::Health) {
             return self.once(user, None, call, deadline).await;
         }
-        let token = user.token(None).await.map_err(unsent)?;
+        let token = user.newest_token(None).await.map_err(unsent)?;
         match self.once(user, Some(&token), call, deadline).await {
             Err(failure) if failure.reason == FailureReason::Unauthorized => {
-                let Ok(fresh) = user.token(Some(token.generation)).await else { return Err(failure) };
+                let Ok(fresh) = user.newest_token(Some(token.generation)).await else { return Err(failure) };
                 let again = self.once(user, Some(&fresh), call, deadline).await;
                 if matches!(&again, Err(failure) if failure.reason == FailureReason::Unauthorized) {
                     user.fresh_token_refused();

@@ -16,6 +16,7 @@ pub mod secret;
 pub mod synthetic;
 pub mod task;
 pub mod timestamp;
+pub mod xml;
 
 pub use alert::{Alert, AlertStatus, PendingChange};
 pub use clock::{Clock, Stopwatch};

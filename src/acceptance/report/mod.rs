@@ -1,11 +1,36 @@
-//! A whole validation as data: what was run, what was found, what disturbed it. Everything that is written for people
-//! is made from this, and so is the comparison with an earlier run.
+//! A whole validation as data, and everything that is written from it.
+//!
+//! [`Report`] holds what was run, what was found and what disturbed it. Documents are made from nothing else, and so is
+//! the comparison with an earlier run: a sentence that is in none of the data is in no document.
+
+mod assumptions;
+pub mod compare;
+mod debt;
+mod decisions;
+mod figures;
+mod final_status;
+mod html;
+pub mod junit;
+mod markdown;
+mod notes;
+mod recommendation;
+mod test_update;
+mod words;
+mod write;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Duration, Timestamp};
+use crate::traffic::Distribution;
 
-use super::{Area, Evidence, RateLimit, Verdict};
+use super::{Area, Case, Evidence, ExchangeSeen, Figure, FigureValue, RateLimit, RowSeen, Verdict};
+
+pub use compare::{Comparison, compare};
+pub use recommendation::Recommendation;
+pub use write::{DOCUMENTS, Document, write_all};
+
+/// The form that is written and read.
+pub const FORMAT: u32 = 1;
 
 /// One validation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +65,28 @@ pub struct Report {
     pub interference: Interference,
     /// Synthetic conversations that could not be removed; `None` if nobody could look.
     pub left_behind: Option<u64>,
+    /// Whether it was ended before all that was asked for was judged.
+    #[serde(default)]
+    pub interrupted: bool,
+    /// What differs from an earlier run, if it was to be compared with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Comparison>,
+}
+
+/// Why a text is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// It is JSON of another kind, or no JSON.
+    #[error("is no report of a validation: {0}")]
+    Shape(#[from] serde_json::Error),
+    /// It is a report in a form of another version.
+    #[error(
+        "is a report of format {found}, and this memsentry reads format {FORMAT}; run the memsentry that wrote it, or validate anew"
+    )]
+    Format {
+        /// The format that it says it has.
+        found: u64,
+    },
 }
 
 /// The deployment, without secrets.
@@ -131,6 +178,28 @@ pub struct Interference {
 }
 
 impl Report {
+    /// Reads what [`write_all`] writes as `report.json`.
+    ///
+    /// # Errors
+    /// It is no report, or one of another format.
+    pub fn read(text: &str) -> Result<Self, ReadError> {
+        /// What every format has.
+        #[derive(Deserialize)]
+        struct Head {
+            format: u64,
+        }
+        let Head { format: found } = serde_json::from_str(text)?;
+        if found != u64::from(FORMAT) {
+            return Err(ReadError::Format { found });
+        }
+        Ok(serde_json::from_str(text)?)
+    }
+
+    /// The results with this verdict.
+    pub fn ended(&self, verdict: Verdict) -> impl Iterator<Item = &CriterionResult> {
+        self.results.iter().filter(move |result| result.verdict == verdict)
+    }
+
     /// How many criteria ended so.
     #[must_use]
     pub fn count(&self, verdict: Verdict) -> usize {
@@ -143,3 +212,6 @@ impl Report {
         self.count(Verdict::Fail) == 0 && self.count(Verdict::Pass) > 0
     }
 }
+
+#[cfg(test)]
+mod tests;

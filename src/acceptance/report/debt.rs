@@ -1,0 +1,189 @@
+//! The technical debt: limits, open assumptions, and where it pays to improve, each derived from what was measured.
+
+use super::assumptions::{Standing, assumptions};
+use super::markdown::{Line, Page};
+use super::words::{counted, ratio, seconds, told, value};
+use super::{Area, CriterionResult, FigureValue, Report, Verdict, figures};
+
+/// Entries that one section lists.
+const MOST: usize = 60;
+
+/// One kind of debt, with what it means and the entries found.
+struct Kind {
+    title: &'static str,
+    meaning: &'static str,
+    entries: Vec<Line>,
+}
+
+pub(super) fn write(report: &Report) -> String {
+    let mut page = Page::new("Technical debt", report);
+    let kinds = [broken(report), schema(report), close(report), open(report), improve(report), limits(report)];
+    let all: usize = kinds.iter().map(|kind| kind.entries.len()).sum();
+    page.paragraph(format!(
+        "{}, all from what this run measured, in the order in which they deserve attention.",
+        counted(all, "entry", "entries")
+    ));
+    let row = |kind: &Kind| [Line::from(kind.title), Line::from(kind.entries.len().to_string())];
+    page.table(["Kind", "Entries"], kinds.iter().map(row));
+    let mut number = 0;
+    for kind in kinds.into_iter().filter(|kind| !kind.entries.is_empty()) {
+        page.heading(2, kind.title);
+        page.paragraph(kind.meaning);
+        let left = kind.entries.len().saturating_sub(MOST);
+        page.list(kind.entries.into_iter().take(MOST).map(|entry| {
+            number += 1;
+            Line::new().strong(&format!("D{number}")).text(" ").joined(entry)
+        }));
+        if left > 0 {
+            page.paragraph(format!("And {}; report.json has them.", counted(left, "more", "more")));
+        }
+    }
+    page.finish()
+}
+
+/// The criterion's id, then words.
+fn entry(result: &CriterionResult, text: &str) -> Line {
+    Line::new().code(&result.id).text(&format!(": {text}"))
+}
+
+fn broken(report: &Report) -> Kind {
+    let failed = report.ended(Verdict::Fail).filter(|result| result.area != Area::Schema);
+    Kind {
+        title: "Broken promises",
+        meaning: "To be repaid before go-live.",
+        entries: failed.map(|result| entry(result, &format!("{}.", result.summary))).collect(),
+    }
+}
+
+/// What stands in the way of growth in the database: columns, indexes, plans, grants.
+fn schema(report: &Report) -> Kind {
+    let mut entries = Vec::new();
+    for result in
+        report.results.iter().filter(|result| result.area == Area::Schema && result.verdict != Verdict::NotJudged)
+    {
+        let wrong: Vec<_> = result.evidence.cases.iter().filter(|case| case.ok == Some(false)).collect();
+        if result.verdict == Verdict::Fail && wrong.is_empty() {
+            entries.push(entry(result, &format!("{}.", result.summary)));
+        }
+        entries.extend(
+            wrong.iter().map(|case| {
+                entry(result, &format!("{}: expected {}, found ", case.name, case.expected)).code(&case.got)
+            }),
+        );
+        entries.extend(result.evidence.notes.iter().map(|note| entry(result, note)));
+    }
+    Kind {
+        title: "Schema and growth",
+        meaning: "What the database will make felt when there is more of it, or what it cannot tell when something is wrong.",
+        entries,
+    }
+}
+
+fn close(report: &Report) -> Kind {
+    let mut entries = Vec::new();
+    for result in report.ended(Verdict::Pass) {
+        for figure in &result.evidence.figures {
+            entries.extend(figures::little_room(figure).map(|why| entry(result, &format!("{}: {why}.", figure.name))));
+        }
+    }
+    Kind {
+        title: "Kept with little room",
+        meaning: "Promises that are kept, by a margin that the next slow day may use up or that more samples would have to confirm.",
+        entries,
+    }
+}
+
+fn open(report: &Report) -> Kind {
+    let not_judged = report.ended(Verdict::NotJudged);
+    let mut entries: Vec<Line> = not_judged
+        .map(|result| entry(result, &format!("{} Not judged: {}.", result.promise, result.summary)))
+        .collect();
+    entries.extend(report.left_out.iter().map(|id| Line::new().code(id).text(": left out on request.")));
+    let remaining = assumptions(report).into_iter().filter(|assumption| assumption.standing == Standing::Remaining);
+    entries.extend(remaining.map(|assumption| Line::from(format!("That {}: {}.", assumption.what, assumption.why))));
+    Kind { title: "Open assumptions", meaning: "Whoever goes live relies on these without having seen them.", entries }
+}
+
+fn improve(report: &Report) -> Kind {
+    let mut entries = Vec::new();
+    for result in &report.results {
+        let Some((whole, parts)) = figures::parts(&result.evidence) else { continue };
+        let mean = figures::distribution(whole).map_or(0.0, |all| all.mean);
+        let list: Vec<String> = parts
+            .iter()
+            .map(|(part, share)| format!("{} {}", part.name, ratio((share * 100.0).round() / 100.0)))
+            .collect();
+        let first = parts.first().map_or("", |(part, _)| part.name.as_str());
+        entries.push(entry(
+            result,
+            &format!(
+                "of {} that {} takes in the mean: {}. Whoever wants it faster begins with {first}.",
+                seconds(mean),
+                whole.name,
+                list.join(", ")
+            ),
+        ));
+    }
+    entries.extend(slow_tails(report));
+    Kind { title: "Where time goes", meaning: "Opportunities, largest first within each criterion.", entries }
+}
+
+/// Times whose slowest hundredth is far from their middle: something rare and slow is in them.
+fn slow_tails(report: &Report) -> Vec<Line> {
+    let mut entries = Vec::new();
+    for result in &report.results {
+        for figure in &result.evidence.figures {
+            let Some(all) = figures::distribution(figure).filter(|all| all.count >= 100 && figure.unit == "seconds")
+            else {
+                continue;
+            };
+            let (median, p99) = (all.quantile(0.5), all.quantile(0.99));
+            if p99 > 10.0 * median && p99 > 0.05 {
+                let text = format!(
+                    "{}: one in a hundred takes {} or more where the median is {}; something rare holds it up.",
+                    figure.name,
+                    seconds(p99),
+                    seconds(median)
+                );
+                entries.push(entry(result, &text));
+            }
+        }
+    }
+    entries
+}
+
+fn limits(report: &Report) -> Kind {
+    let refuted = assumptions(report).into_iter().filter(|assumption| assumption.standing == Standing::Refuted);
+    let mut entries: Vec<Line> = refuted
+        .map(|assumption| Line::from(format!("It does not hold that {}: {}.", assumption.what, assumption.why)))
+        .collect();
+    for result in &report.results {
+        for figure in result.evidence.figures.iter().filter(|figure| figure.promised.is_some()) {
+            if let Some(all) = figures::distribution(figure).filter(|all| all.count > 0) {
+                let told = told(figure);
+                if told.confidence.contains("too few") {
+                    entries.push(entry(
+                        result,
+                        &format!(
+                            "{} rests on {} samples: {}. The longest seen took {}.",
+                            figure.name,
+                            told.samples,
+                            told.confidence,
+                            value(all.max, &figure.unit)
+                        ),
+                    ));
+                }
+            } else if let FigureValue::Number(_) = figure.value {
+                entries.push(entry(
+                    result,
+                    &format!("{} is one reading ({}); it may differ next time.", figure.name, told(figure).value),
+                ));
+            }
+        }
+    }
+    let length = seconds(report.ended.since(report.began).as_secs_f64());
+    entries.push(Line::from(format!(
+        "All of it is one run of {length} against one deployment: what takes longer to appear was not seen."
+    )));
+    Kind { title: "Limits of this validation", meaning: "How far the figures carry.", entries }
+}

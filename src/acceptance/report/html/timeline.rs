@@ -1,0 +1,165 @@
+//! What ran when, and what the queue did meanwhile: three panels over one axis of time.
+
+use maud::{Markup, html};
+
+use super::super::words::{counted, cut, inert, moment, number, seconds, took, whole};
+use super::super::{CriterionResult, Report, TimelinePoint, Verdict};
+use super::axis::Axis;
+use super::distribution::px;
+use super::{class_of, sign};
+
+const WIDTH: f64 = 980.0;
+const LEFT: f64 = 236.0;
+const RIGHT: f64 = 964.0;
+const ROW: f64 = 19.0;
+const PANEL: f64 = 96.0;
+const GAP: f64 = 34.0;
+/// Points of a line; more are not told apart.
+const COLUMNS: usize = 720;
+
+pub(super) fn section(report: &Report) -> Markup {
+    if report.results.is_empty() && report.timeline.is_empty() {
+        return html! {};
+    }
+    html! {
+        section {
+            h2 { "The run and the queue" }
+            p { "Above, when each criterion was judged; below, the queue at the same moments. Signs and hatching say what the colours say: \
+                " (sign(Verdict::Pass)) " kept, " (sign(Verdict::Fail)) " broken, " (sign(Verdict::NotJudged)) " not judged." }
+            div.scroll.wide { (drawing(report)) }
+        }
+    }
+}
+
+fn drawing(report: &Report) -> Markup {
+    let mut results: Vec<&CriterionResult> = report.results.iter().collect();
+    results.sort_by_key(|result| result.began);
+    let since = |at: crate::model::Timestamp| at.since(report.began).as_secs_f64();
+    let ends = results.iter().map(|result| since(result.began) + result.took.std().as_secs_f64());
+    let length = ends.chain(report.timeline.iter().map(|point| since(point.at))).fold(since(report.ended), f64::max);
+    let x = Axis::linear(0.0, length.max(0.001), LEFT, RIGHT);
+    let rows = 8.0 + ROW * f64::from(u32::try_from(results.len()).unwrap_or(u32::MAX));
+    let observed = !report.timeline.is_empty();
+    let bottom = if observed { rows + 2.0 * (GAP + PANEL) } else { rows };
+    let height = bottom + 44.0;
+    html! {
+        svg.timeline viewBox=(format!("0 0 {WIDTH} {height:.0}")) role="img" aria-labelledby="timeline-title timeline-desc" {
+            title id="timeline-title" { "Timeline of the run with the depth of the queue" }
+            desc id="timeline-desc" { (words(report)) }
+            (hatching())
+            @for tick in x.clock_ticks(9) {
+                line.grid x1=(px(x.at(tick))) x2=(px(x.at(tick))) y1="4" y2=(px(bottom)) {}
+                text.tick x=(px(x.at(tick))) y=(px(bottom + 16.0)) text-anchor="middle" { (seconds(tick)) }
+            }
+            @for (at, result) in results.iter().enumerate() {
+                (row(result, 4.0 + ROW * f64::from(u32::try_from(at).unwrap_or(u32::MAX)), &x, since(result.began)))
+            }
+            @if observed {
+                (panel(report, "Open rows in the queue", rows + GAP, &x, |point| point.depth as f64, number))
+                (panel(report, "Age of the oldest open row", rows + 2.0 * GAP + PANEL, &x, |point| point.oldest_seconds, seconds))
+            }
+            line.axis x1=(px(LEFT)) x2=(px(RIGHT)) y1=(px(bottom)) y2=(px(bottom)) {}
+            text.label x=(px((LEFT + RIGHT) / 2.0)) y=(px(bottom + 36.0)) text-anchor="middle" { "time since " (moment(report.began)) }
+        }
+    }
+}
+
+/// Stripes for what is broken.
+fn hatching() -> Markup {
+    html! {
+        defs {
+            pattern id="broken" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)" {
+                rect.stripe width="6" height="6" {}
+                line.stripe x1="0" y1="0" x2="0" y2="6" {}
+            }
+        }
+    }
+}
+
+fn row(result: &CriterionResult, top: f64, x: &Axis, began: f64) -> Markup {
+    let length = result.took.std().as_secs_f64();
+    let (left, right) = (x.at(began), x.at(began + length));
+    let id = inert(&result.id);
+    html! {
+        g class=(class_of(result.verdict)) {
+            title { (id) ": " (result.verdict.as_str()) ", from " (seconds(began)) " on, took " (took(result.took)) }
+            text.sign x="6" y=(px(top + 12.5)) { (sign(result.verdict)) }
+            text.name x="24" y=(px(top + 12.5)) { (cut(&id, 31)) }
+            line.track x1=(px(LEFT)) x2=(px(RIGHT)) y1=(px(top + 8.5)) y2=(px(top + 8.5)) {}
+            // What took no time is still to be seen.
+            rect.run x=(px(left.min(RIGHT - 3.0))) y=(px(top + 2.0)) width=(px((right - left).max(3.0))) height="13" rx="2" {}
+        }
+    }
+}
+
+/// A stepped area: the highest value of each column of pixels.
+fn panel(
+    report: &Report,
+    name: &str,
+    top: f64,
+    x: &Axis,
+    of: impl Fn(&TimelinePoint) -> f64,
+    say: impl Fn(f64) -> String,
+) -> Markup {
+    let highest = report.timeline.iter().map(&of).fold(0.0, f64::max);
+    let y = Axis::counts(highest * 1.05, top + PANEL, top);
+    let scale = if y.is_log() { ", log scale" } else { "" };
+    let points = columns(report, x, of);
+    let mut path = String::new();
+    for (at, (left, value)) in points.iter().enumerate() {
+        let right = points.get(at + 1).map_or(*left, |(next, _)| *next);
+        let height = px(y.at(*value));
+        path.push_str(&format!("{}{} {height}H{}", if at == 0 { "M" } else { "L" }, px(*left), px(right)));
+    }
+    let base = px(top + PANEL);
+    let area = points
+        .first()
+        .zip(points.last())
+        .map_or_else(String::new, |((first, _), (last, _))| format!("{path}L{} {base}H{}Z", px(*last), px(*first)));
+    html! {
+        text.name x="6" y=(px(top + 12.0)) { (name) }
+        text.tick x="6" y=(px(top + 28.0)) { "highest " (say(highest)) (scale) }
+        @for tick in y.ticks(4) {
+            line.grid x1=(px(LEFT)) x2=(px(RIGHT)) y1=(px(y.at(tick))) y2=(px(y.at(tick))) {}
+            text.tick x=(px(LEFT - 6.0)) y=(px(y.at(tick) + 4.0)) text-anchor="end" { (say(tick)) }
+        }
+        path.area d=(area) {}
+        path.line d=(path) {}
+    }
+}
+
+/// Pixel and highest value of each column that has a point.
+fn columns(report: &Report, x: &Axis, of: impl Fn(&TimelinePoint) -> f64) -> Vec<(f64, f64)> {
+    let width = (RIGHT - LEFT) / f64::from(u32::try_from(COLUMNS).unwrap_or(1));
+    let mut points: Vec<(f64, f64)> = Vec::new();
+    for point in &report.timeline {
+        let (at, value) = (x.at(point.at.since(report.began).as_secs_f64()), of(point));
+        match points.last_mut() {
+            Some((last, highest)) if at - *last < width => *highest = highest.max(value),
+            _ => points.push((at, value)),
+        }
+    }
+    points
+}
+
+/// The same for those who see no pictures.
+fn words(report: &Report) -> String {
+    let deepest = report.timeline.iter().map(|point| point.depth).max();
+    let oldest = report.timeline.iter().map(|point| point.oldest_seconds).fold(0.0, f64::max);
+    let queue = deepest.map_or_else(
+        || "The queue was not observed.".to_owned(),
+        |deepest| {
+            let looks = counted(report.timeline.len(), "look", "looks");
+            format!(
+                "In {looks} the queue was {} deep at most, its oldest open row {} old.",
+                whole(deepest),
+                seconds(oldest)
+            )
+        },
+    );
+    let longest = report.results.iter().max_by_key(|result| result.took);
+    let longest = longest
+        .map_or_else(String::new, |result| format!(" The longest was {}, {}.", inert(&result.id), took(result.took)));
+    let count = counted(report.results.len(), "criterion", "criteria");
+    format!("{count} in {}.{longest} {queue}", seconds(report.ended.since(report.began).as_secs_f64()))
+}
