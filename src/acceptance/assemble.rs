@@ -105,6 +105,8 @@ pub fn assemble(header: Header, judged: Judged, seen: Circumstances, scene: &Sce
         timeline: seen.timeline,
         interference,
         left_behind: seen.left_behind,
+        interrupted: judged.interrupted,
+        comparison: None,
     }
 }
 
