@@ -2,7 +2,7 @@
 //!
 //! Absolute figures depend on the machine and on who else uses it; ratios, of processor time above all, much less. Writes below the
 //! target folder only. A name as argument (`rules`, `storage`, `exposition`, `probe`, `daemon`,
-//! `latency`, `memory`) measures that part.
+//! `latency`, `memory`, `load`) measures that part.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,6 +18,7 @@ mod exposition;
 mod flood;
 mod http;
 mod latency;
+mod load;
 mod memory;
 mod probe;
 mod prometheus;
@@ -45,6 +46,10 @@ const AIM: f64 = 5.0;
 const HISTORY: u64 = 840;
 
 fn main() {
+    let mut arguments = std::env::args().skip_while(|argument| argument != load::SERVER).skip(1);
+    if let Some(delay) = arguments.next() {
+        return load::serve(delay.parse().expect("milliseconds"));
+    }
     // Cargo passes `--bench`.
     let parts: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |part: &str| parts.is_empty() || parts.iter().any(|name| name == part);
@@ -86,6 +91,9 @@ fn main() {
     }
     if wanted("memory") {
         memory::measure(&mut table, &folder);
+    }
+    if wanted("load") {
+        load::measure(&mut table, &folder);
     }
     println!();
     table.print();

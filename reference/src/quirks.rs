@@ -29,6 +29,17 @@ pub enum Quirk {
     FailuresCountAsDone,
     DropsSimultaneous,
     SlowsWithSize,
+    InferredNotReturned,
+    MixedFacts,
+    NoPriorMemory,
+    LeakyWorker,
+    NewestFirst,
+    ControlCharactersKept,
+    EarlyCut,
+    UnsignedTokens,
+    EndlessTokens,
+    SharedLimit,
+    ObedientAgent,
 }
 
 /// Name and description of every quirk, in the order in which they are shown.
@@ -58,6 +69,21 @@ pub const TABLE: &[(Quirk, &str, &str)] = &[
         "updates of one chat that arrive while another is being accepted are answered with 201 and dropped",
     ),
     (Quirk::SlowsWithSize, "slows-with-size", "a retrieval takes half a millisecond longer for each stored memory"),
+    (Quirk::InferredNotReturned, "inferred-not-returned", "retrievals show llm_inferred empty, whatever is stored"),
+    (Quirk::MixedFacts, "mixed-facts", "what the agent inferred is stored among what the user confirmed"),
+    (Quirk::NoPriorMemory, "no-prior-memory", "the agent does not see the prior memory, and its answer replaces it"),
+    (Quirk::LeakyWorker, "leaky-worker", "what the user confirmed in the chat before is stored in the next one too"),
+    (Quirk::NewestFirst, "newest-first", "the worker takes the newest row first, within a chat too"),
+    (
+        Quirk::ControlCharactersKept,
+        "control-characters-kept",
+        "control characters are not stripped; NUL is then answered with 500",
+    ),
+    (Quirk::EarlyCut, "early-cut", "snippets are cut at 4000 characters"),
+    (Quirk::UnsignedTokens, "unsigned-tokens", "nobody looks at the signature of a token"),
+    (Quirk::EndlessTokens, "endless-tokens", "nobody looks at the time of a token"),
+    (Quirk::SharedLimit, "shared-limit", "all users share one rate limit"),
+    (Quirk::ObedientAgent, "obedient-agent", "whoever asks for the agent's prompt gets it as summary"),
 ];
 
 /// The switches that are on.
@@ -94,7 +120,7 @@ pub fn parse(name: &str) -> Result<Quirk, String> {
 /// The table as text, one quirk a line.
 pub fn listing() -> String {
     TABLE.iter().fold(String::new(), |mut text, (_, name, description)| {
-        let _ = writeln!(text, "  {name:<22}  {description}");
+        let _ = writeln!(text, "  {name:<24}  {description}");
         text
     })
 }

@@ -11,6 +11,8 @@ pub struct Layout {
     schema: String,
     conversations: &'static str,
     id_type: &'static str,
+    /// In which order the worker takes rows.
+    order: &'static str,
 }
 
 impl Layout {
@@ -20,6 +22,7 @@ impl Layout {
             schema: schema.to_owned(),
             conversations: if quirks.on(Quirk::ChatsTable) { "chats" } else { "conversations" },
             id_type: if quirks.on(Quirk::UuidIds) { "uuid" } else { "text" },
+            order: if quirks.on(Quirk::NewestFirst) { "created_at DESC, id DESC" } else { "created_at, id" },
         }
     }
 
@@ -32,7 +35,7 @@ impl Layout {
     ///
     /// Two services may start against one database at once, hence the lock.
     pub fn migrations(&self, guest: Option<&str>) -> Vec<String> {
-        let Self { schema, conversations, id_type } = self;
+        let Self { schema, conversations, id_type, .. } = self;
         let mut statements = vec![
             "SELECT pg_advisory_xact_lock(7436115021)".to_owned(),
             // Not attempted where it exists: that needs a right which a given role may lack.
@@ -122,7 +125,7 @@ pub struct Statements {
 impl Statements {
     /// The texts for `layout`.
     pub fn new(layout: &Layout) -> Self {
-        let Layout { conversations, id_type, .. } = layout;
+        let Layout { conversations, id_type, order, .. } = layout;
         let id = format!("$1::{id_type}");
         Self {
             create_conversation: format!("INSERT INTO {conversations} (id, user_id, metadata) VALUES ({id}, $2, $3)"),
@@ -140,7 +143,7 @@ impl Statements {
                 "SELECT id, chat_id::text AS chat_id FROM chat_context_queue
                  WHERE status IN {OPEN} AND NOT (chat_id::text = ANY ($1))
                    AND ($3 OR created_at > now() - interval '2 seconds')
-                 ORDER BY created_at, id LIMIT $2"
+                 ORDER BY {order} LIMIT $2"
             ),
             take: format!(
                 "SELECT new_context_snippet, retry_count,

@@ -193,6 +193,21 @@ impl Evidence {
         }
     }
 
+    /// Takes over what was noted apart, because it went on at the same time.
+    pub fn join(&mut self, other: Self) {
+        let room = MOST.saturating_sub(self.exchanges.len());
+        self.exchanges.extend(other.exchanges.into_iter().take(room));
+        self.exchanges_total += other.exchanges_total;
+        let room = MOST.saturating_sub(self.rows.len());
+        self.rows.extend(other.rows.into_iter().take(room));
+        self.rows_total += other.rows_total;
+        other.figures.into_iter().for_each(|figure| {
+            self.figure(&figure.name, &figure.unit, figure.value, figure.promised, figure.less_is_better);
+        });
+        other.cases.into_iter().for_each(|case| self.case(&case.name, &case.expected, case.got, case.ok));
+        other.notes.into_iter().for_each(|note| self.note(note));
+    }
+
     /// Notes a remark.
     pub fn note(&mut self, remark: impl Into<String>) {
         if self.notes.len() < MOST {

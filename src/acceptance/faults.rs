@@ -28,6 +28,8 @@ pub async fn heal(url: &str) -> Result<(), String> {
 async fn call(url: &str, method: Method, body: Option<&Value>) -> Result<(), String> {
     let url = format!("{}/faults", url.trim_end_matches('/'));
     let told = |error: reqwest::Error| format!("the faults endpoint: {}", error.without_url());
+    // Somebody has to choose a provider once for the process; who came first does not matter.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = Client::builder().timeout(LONGEST).no_proxy().build().map_err(told)?;
     let mut request = client.request(method, url);
     if let Some(body) = body {

@@ -5,6 +5,7 @@
 //! kept it from measuring is an [`Obstacle`], and then nothing is judged. Nothing passes by default.
 
 mod assemble;
+mod breakage;
 pub mod confidence;
 pub mod criteria;
 mod criterion;
@@ -15,6 +16,7 @@ mod fixture;
 mod heal;
 pub mod journal;
 mod observe;
+mod passage;
 pub mod plan;
 pub mod report;
 mod run;
@@ -22,6 +24,7 @@ mod scene;
 mod settings;
 mod share;
 mod steps;
+mod tally;
 mod verdict;
 
 pub use assemble::{Circumstances, assemble};

@@ -40,6 +40,11 @@ impl Scene {
         sending.max(limit.per.std() * requests / (limit.requests * many))
     }
 
+    /// How long so many updates take, one after the other, as promised.
+    pub(super) fn updates(&self, count: u32) -> StdDuration {
+        self.promises.update_visible.0 * count
+    }
+
     /// Queues a snippet and waits until it is processed: its row is complete, or without a database the memory is
     /// another than before.
     ///

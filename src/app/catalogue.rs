@@ -23,6 +23,7 @@ pub fn areas() -> Vec<Area> {
         ("Heartbeat", heartbeat::DEFINITIONS.to_vec()),
         ("Store", store::DEFINITIONS.to_vec()),
         ("Time series store", tsdb::metrics::DEFINITIONS.iter().chain(scrape::DEFINITIONS).copied().collect()),
+        ("Load runs", web::load::DEFINITIONS.to_vec()),
         ("Web", web::DEFINITIONS.to_vec()),
         ("The daemon", own.chain([&tasks::TASK_PANICS]).collect()),
     ]
@@ -35,6 +36,7 @@ pub type ClosedLabel = (Option<&'static str>, &'static str, Vec<&'static str>);
 #[must_use]
 pub fn closed_labels() -> Vec<ClosedLabel> {
     let call: Vec<_> = memory_api::FailureReason::ALL.iter().map(|reason| reason.as_str()).collect();
+    let load = call.iter().copied().filter(|reason| *reason != "rate_limited").collect();
     let run: Vec<_> = probes::Reason::ALL.iter().map(|reason| reason.as_str()).collect();
     let told: Vec<_> = notify::notifiers::FailureReason::ALL.iter().map(|reason| reason.as_str()).collect();
     vec![
@@ -46,6 +48,7 @@ pub fn closed_labels() -> Vec<ClosedLabel> {
         (Some("chat_memory_update_failures_total"), "reason", run),
         (Some("chat_memory_database_read_failures_total"), "reason", queue::DatabaseError::REASONS.to_vec()),
         (Some("memsentry_notification_failures_total"), "reason", told),
+        (Some("memsentry_load_failures_total"), "reason", load),
     ]
 }
 

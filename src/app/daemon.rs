@@ -130,7 +130,10 @@ impl Daemon {
         let view = Arc::new(Shown::new(Arc::clone(&core)));
         let history = core.history.clone();
         let notify = core.notify.clone();
-        let sources = web::Sources { clock, registry, tsdb, limits: QUERY_LIMITS, history, notify, started_at, view };
+        let loads = web::Loads::new(&registry);
+        base.run(loads.task(base.token()));
+        let limits = QUERY_LIMITS;
+        let sources = web::Sources { clock, registry, tsdb, limits, history, notify, loads, started_at, view };
         base.run(web.task(sources, base.spawner(), base.token()));
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "memsentry started");
         Ok(Self { core, address, store, work, base })

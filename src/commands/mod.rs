@@ -1,13 +1,14 @@
 //! What a person types: one file per subcommand, one row per subcommand in [`ALL`].
 //!
 //! Standard output is data, standard error is talk. The exit code says whose turn it is: 0 fine, 1 the answer
-//! is no, 2 your input, 70 our bug.
+//! is no, 2 your input, 3 no verdict, 70 our bug.
 
 mod alerts;
 mod check;
 mod demo;
 mod drill;
 mod guard;
+mod load;
 mod logging;
 mod metrics;
 mod output;
@@ -31,6 +32,8 @@ pub enum Exit {
     No,
     /// What the user gave cannot be used.
     Input,
+    /// It could not be found out: of a load whose generator was saturated, or that was another than intended.
+    NoVerdict,
     /// Our own bug.
     Bug,
 }
@@ -43,6 +46,7 @@ impl Exit {
             Self::Fine => 0,
             Self::No => 1,
             Self::Input => 2,
+            Self::NoVerdict => 3,
             Self::Bug => 70,
         }
     }
@@ -65,6 +69,7 @@ pub const ALL: &[Subcommand] = &[
     test_rules::COMMAND,
     probe::COMMAND,
     validate::COMMAND,
+    load::COMMAND,
     alerts::COMMAND,
     silence::COMMAND,
     drill::COMMAND,

@@ -97,6 +97,11 @@ impl Failure {
 }
 
 impl Where {
+    /// What a command knows that has the two as arguments of its own.
+    pub fn of(url: Option<&str>, config: &Path) -> Self {
+        Self { url: url.map(str::to_owned), config: Some(config.to_owned()) }
+    }
+
     /// The daemon that is meant; says on standard error what is wrong with how it was named.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 
 mod audit;
 mod batch;
+mod chaos;
 mod collectors;
 mod database;
 mod diagnose;
@@ -19,12 +20,14 @@ mod names;
 mod observe;
 mod reader;
 mod row;
+mod schema;
 mod settings;
 mod statement;
 mod synthetic;
 mod tally;
 
 pub use audit::{AuditRow, MemoryRow, QueuedText};
+pub use chaos::{Chaos, HeldQueue};
 pub use database::Database;
 pub use diagnose::{CellRow, MOST_ROWS};
 pub use error::DatabaseError;
@@ -33,6 +36,7 @@ pub use metrics::DEFINITIONS;
 pub use observe::{Glance, Leftover};
 pub use reader::{Reader, tasks};
 pub use row::{QueueRow, RowState};
+pub use schema::{ColumnSchema, Schema, TableRole, TableSchema};
 pub use settings::{Settings, Tables};
 pub use statement::{parameters, refusal};
 pub use synthetic::Sweep;

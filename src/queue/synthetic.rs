@@ -194,6 +194,11 @@ impl Database {
     fn marked(&self) -> String {
         format!("metadata ->> {} = {}", literal(MARKER), literal(&self.shared().instance))
     }
+
+    /// That a row of the conversations, by this name in the statement, carries our marker.
+    pub(super) fn marked_in(&self, row: &str) -> String {
+        format!("{row}.{}", self.marked())
+    }
 }
 
 fn decode(row: &PgRow) -> sqlx::Result<(String, bool, i64)> {

@@ -19,12 +19,7 @@ const PAUSE: StdDuration = StdDuration::from_millis(200);
 ///
 /// # Errors
 /// The last failure.
-pub async fn remove(
-    database: &Database,
-    chats: &[Chat],
-    rows: u64,
-    within: StdDuration,
-) -> Result<u64, DatabaseError> {
+pub async fn remove(database: &Database, chats: &[Chat], rows: u64, within: StdDuration) -> Result<u64, DatabaseError> {
     let watch = Stopwatch::start();
     let each = rows / (chats.len() as u64).max(1) + 1;
     let mut portion = usize::try_from(ROWS / each).unwrap_or(1).clamp(1, 200);

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration as StdDuration;
 
 use crate::memory_api::{User, Users, Wire};
+use crate::model::Stopwatch;
 
 use super::scenario::Step;
 
@@ -85,16 +86,19 @@ impl Crowd {
         self.idle.borrow_mut().push(wire);
     }
 
-    /// A turn for this step, and whether it had to be waited for.
-    pub(super) async fn turn(&self, step: Step) -> (Turn<'_>, bool) {
-        let mut waited = false;
+    /// A turn for this step, and whether it had to be waited for; nothing if there is none within `patience`.
+    pub(super) async fn turn(&self, step: Step, patience: StdDuration) -> Option<(Turn<'_>, bool)> {
+        let mut wait = match self.try_turn(step) {
+            Ok(turn) => return Some((turn, false)),
+            Err(wait) => wait,
+        };
+        let watch = Stopwatch::start();
         loop {
+            let left = patience.checked_sub(watch.elapsed()).filter(|left| !left.is_zero())?;
+            tokio::time::sleep(wait.min(left)).await;
             match self.try_turn(step) {
-                Ok(turn) => return (turn, waited),
-                Err(wait) => {
-                    waited = true;
-                    tokio::time::sleep(wait).await;
-                }
+                Ok(turn) => return Some((turn, true)),
+                Err(longer) => wait = longer,
             }
         }
     }
@@ -143,31 +147,35 @@ mod tests {
         Crowd::new(&users, chats, wire)
     }
 
+    const PATIENCE: StdDuration = StdDuration::from_secs(30);
+
     #[tokio::test(start_paused = true)]
     async fn turns_go_round_users_and_conversations_and_nobody_exceeds_a_budget() {
         let crowd = crowd(2, &[(0, "a1"), (0, "a2"), (1, "b1")]);
         let mut seen = Vec::new();
         for _ in 0..4 {
-            let (turn, waited) = crowd.turn(Step::Update).await;
+            let (turn, waited) = crowd.turn(Step::Update, PATIENCE).await.unwrap();
             assert!(!waited);
             seen.push((turn.user().number(), turn.chat().to_owned()));
         }
         let expected = [(0, "a1"), (1, "b1"), (0, "a2"), (1, "b1")];
         assert!(seen.iter().zip(expected).all(|(seen, (user, chat))| seen.0 == user && seen.1 == chat), "{seen:?}");
-        let watch = crate::model::Stopwatch::start();
-        assert!(crowd.turn(Step::Update).await.1, "both budgets are used up");
+        let watch = Stopwatch::start();
+        assert!(crowd.turn(Step::Update, StdDuration::from_secs(3)).await.is_none(), "both budgets are used up");
+        assert_eq!(watch.elapsed().as_secs(), 3);
+        assert!(crowd.turn(Step::Update, PATIENCE).await.unwrap().1);
         assert_eq!(watch.elapsed().as_secs(), 10);
-        assert!(!crowd.turn(Step::Health).await.1, "health is counted for nobody");
+        assert!(!crowd.turn(Step::Health, PATIENCE).await.unwrap().1, "health is counted for nobody");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_conversation_in_use_is_nobody_elses() {
         let crowd = crowd(0, &[(0, "a1"), (1, "b1")]);
-        let (first, _) = crowd.turn(Step::Roundtrip).await;
-        let (second, _) = crowd.turn(Step::Roundtrip).await;
+        let (first, _) = crowd.turn(Step::Roundtrip, PATIENCE).await.unwrap();
+        let (second, _) = crowd.turn(Step::Roundtrip, PATIENCE).await.unwrap();
         assert_ne!(first.chat(), second.chat());
         assert!(crowd.try_turn(Step::Roundtrip).is_err());
         drop(first);
-        assert_eq!(crowd.turn(Step::Roundtrip).await.0.chat(), "a1");
+        assert_eq!(crowd.turn(Step::Roundtrip, PATIENCE).await.unwrap().0.chat(), "a1");
     }
 }

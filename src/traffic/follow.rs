@@ -94,11 +94,7 @@ pub struct Follower {
 impl Follower {
     /// A follower, and where it hears of updates.
     #[must_use]
-    pub fn new(
-        database: Database,
-        began: Stopwatch,
-        told: watch::Sender<QueueNow>,
-    ) -> (Self, mpsc::Sender<Accepted>) {
+    pub fn new(database: Database, began: Stopwatch, told: watch::Sender<QueueNow>) -> (Self, mpsc::Sender<Accepted>) {
         let (sender, accepted) = mpsc::channel(MOST);
         let found = Followed {
             processed: histogram(),

@@ -133,7 +133,7 @@ pub struct Recorder {
     pub(super) started: u64,
     /// Arrivals that began late because as many as allowed were under way.
     pub(super) crowded: u64,
-    /// Arrivals that began late because no user had budget left, or no conversation was free.
+    /// Arrivals that began late or never, because no user had budget left or no conversation was free.
     pub(super) out_of_turn: u64,
     /// Updates that the service accepted.
     pub(super) accepted: u64,
@@ -197,6 +197,11 @@ impl Recorder {
             Some(HeldBack::OutOfTurn) => self.out_of_turn += 1,
             None => self.lag.saturating_record(micros(started.saturating_sub(intended))),
         }
+    }
+
+    /// An arrival never began, because no user had budget left and no conversation was free for too long.
+    pub(super) fn gave_up(&mut self) {
+        self.out_of_turn += 1;
     }
 
     /// An arrival has ended.

@@ -79,6 +79,8 @@ pub struct Judged {
     pub objectives: Vec<Held>,
     /// Why there is no verdict, or what it has to be read with.
     pub remarks: Vec<String>,
+    /// The service kept so many arrivals back that the intended rate was not reached, and nothing else is amiss.
+    pub slowed: bool,
 }
 
 /// How the run came about, as far as it matters.
@@ -98,8 +100,7 @@ pub fn judge(
     followed: Option<&Followed>,
     conditions: Conditions,
 ) -> Judged {
-    let held: Vec<Held> =
-        objectives.iter().filter_map(|objective| measure(objective, recorder, followed)).collect();
+    let held: Vec<Held> = objectives.iter().filter_map(|objective| measure(objective, recorder, followed)).collect();
     let bounds = objectives.iter().filter(|objective| held.iter().any(|held| held.slo == objective.slo));
     let tightest = bounds.filter_map(|objective| objective.at_most).min();
     let broken = held.iter().any(|held| !held.held);
@@ -119,7 +120,9 @@ pub fn judge(
         (true, false, true) => Verdict::None,
         (true, false, false) => Verdict::Kept,
     };
-    Judged { verdict, objectives: held, remarks: void.into_iter().chain(slowed).collect() }
+    let slowed_alone = void.is_empty() && slowed.is_some();
+    let remarks = void.into_iter().chain(slowed).collect();
+    Judged { verdict, objectives: held, remarks, slowed: slowed_alone }
 }
 
 /// What makes any verdict impossible.
@@ -225,7 +228,13 @@ mod tests {
                 self.0.due();
                 self.0.began(ms(0), ms(lag), None);
                 let outcome = outcome.map_err(|reason| (reason, String::new()));
-                self.0.ended(Done { step: Step::Retrieval, intended: ms(0), started: ms(0), ended: ms(millis), outcome });
+                self.0.ended(Done {
+                    step: Step::Retrieval,
+                    intended: ms(0),
+                    started: ms(0),
+                    ended: ms(millis),
+                    outcome,
+                });
             }
             self
         }

@@ -7,6 +7,7 @@
 mod api;
 mod api_v2;
 mod health;
+pub mod load;
 pub mod metrics;
 mod numbers;
 mod ours;
@@ -28,6 +29,7 @@ use crate::probes::History;
 use crate::promql::Limits;
 use crate::tsdb::Tsdb;
 
+pub use load::Loads;
 pub use metrics::DEFINITIONS;
 pub use server::{BindError, Web};
 pub use settings::Settings;
@@ -48,6 +50,8 @@ pub struct Sources {
     pub history: History,
     /// Alerts as they are told, and silences.
     pub notify: Notify,
+    /// Load runs that go on.
+    pub loads: load::Loads,
     /// When the daemon started.
     pub started_at: Timestamp,
     /// Everything else.

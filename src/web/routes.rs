@@ -128,6 +128,11 @@ pub static ROUTES: &[Route] = &[
         about: "the last tests of receivers; POST: tests one",
         handler: || get(ours::drills::list).post(ours::drills::post),
     },
+    Route {
+        path: "/api/v1/memsentry/load",
+        about: "load runs that go on; POST: how one goes, from the process that runs it",
+        handler: || get(ours::load::list).post(ours::load::post).layer(DefaultBodyLimit::max(ours::load::MOST_BYTES)),
+    },
     Route { path: "/api/v1/memsentry/drills/{id}", about: "how a test goes", handler: || get(ours::drills::get) },
     Route {
         path: "/api/v2/alerts",

@@ -28,7 +28,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("lint", &["promql", "rules", "runbooks", "yaml"]),
     ("traffic", &["memory_api", "queue"]),
     ("acceptance", &["traffic", "memory_api", "queue"]),
-    ("web", &["probes", "tsdb", "promql", "rules", "notify", "runbooks"]),
+    ("web", &["probes", "tsdb", "promql", "rules", "notify", "runbooks", "traffic"]),
     (
         "config",
         &[

@@ -37,6 +37,8 @@ mod heartbeat;
 mod history;
 /// Lints find mistakes, and only mistakes.
 mod lints;
+/// A load tells the truth about the service, or that it cannot, and leaves nothing behind.
+mod load;
 /// A probe that stops is no recovery.
 mod missing_data;
 /// Prometheus, promtool and Alertmanager work with memsentry.
@@ -79,3 +81,7 @@ mod store;
 mod storm;
 /// Unit tests of rules for people, build servers and programs.
 mod test_rules_command;
+/// Against a service that keeps its promises the breaking criteria pass, and each switch fails its own.
+mod validate_breaks;
+/// Functional criteria pass where promises are kept, and each can fail.
+mod validate_checks;

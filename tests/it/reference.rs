@@ -18,6 +18,7 @@ pub struct Reference {
     child: Child,
     pub api_url: String,
     pub database_url: String,
+    pub chaos_database_url: String,
     faults: String,
 }
 
@@ -55,7 +56,8 @@ impl Reference {
         let ready: serde_json::Value = serde_json::from_str(&line).expect("its first line is JSON");
         let text = |name: &str| ready[name].as_str().expect(name).to_owned();
         let faults = text("faults_url").trim_start_matches("http://").to_owned();
-        Self { child, api_url: text("api_url"), database_url: text("database_url"), faults }
+        let (api_url, database_url) = (text("api_url"), text("database_url"));
+        Self { child, api_url, database_url, chaos_database_url: text("chaos_database_url"), faults }
     }
 
     /// Starts it with these quirks.
@@ -67,6 +69,11 @@ impl Reference {
     /// Breaks something, such as `{"worker": "stopped"}`.
     pub fn fault(&self, change: &serde_json::Value) {
         self.call("POST", &change.to_string());
+    }
+
+    /// Where it is broken.
+    pub fn faults_url(&self) -> String {
+        format!("http://{}", self.faults)
     }
 
     /// Ends every fault.

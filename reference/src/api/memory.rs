@@ -35,6 +35,7 @@ pub async fn show(
         .await
         .map_err(|error| service.outage(&error))?;
     let (user_confirmed, llm_inferred, general_summary, last_updated) = row.ok_or(ApiError::UnknownChat)?;
+    let llm_inferred = llm_inferred.filter(|_| !service.quirks.on(Quirk::InferredNotReturned));
     Ok(Json(json!({
         "chat_id": chat_id,
         "user_confirmed": user_confirmed.unwrap_or_else(|| json!({})),

@@ -70,7 +70,7 @@ impl Service {
             ids_are_uuids: layout.ids_are_uuids(),
             pool,
             faults,
-            tokens: token::Tokens::new(settings.token_lifetime),
+            tokens: token::Tokens::new(settings.token_lifetime, &quirks),
             users: login::Users::new(settings),
             limiter: limiter::Limiter::new(settings.rate_limit, settings.rate_window, replicas),
             health: health::Cache::new(settings.health_cache),

@@ -14,7 +14,7 @@ use super::admission::User;
 use super::body::Body;
 use super::error::ApiError;
 use crate::clock;
-use crate::memory::sanitise;
+use crate::memory::{SNIPPET_LIMIT, sanitise};
 use crate::quirks::Quirk;
 
 /// What may have caused an update.
@@ -30,7 +30,7 @@ pub async fn enqueue(
     let (chat_id, snippet) = (body.text("chat_id"), body.text("context_snippet"));
     body.one_of("trigger_source", TRIGGERS);
     body.done()?;
-    let snippet = sanitise(&snippet);
+    let snippet = service.kept(&snippet);
     if snippet.trim().is_empty() {
         return Err(ApiError::BlankSnippet);
     }
@@ -64,4 +64,17 @@ fn accepted(service: &Service, queue_id: uuid::Uuid) -> (StatusCode, Json<Value>
             "estimated_completion": completion.map(|at| at.to_string()).unwrap_or_default(),
         })),
     )
+}
+
+impl Service {
+    /// What is kept of a snippet.
+    fn kept(&self, snippet: &str) -> String {
+        if self.quirks.on(Quirk::ControlCharactersKept) {
+            snippet.chars().take(SNIPPET_LIMIT).collect()
+        } else if self.quirks.on(Quirk::EarlyCut) {
+            sanitise(snippet).chars().take(SNIPPET_LIMIT / 2).collect()
+        } else {
+            sanitise(snippet)
+        }
+    }
 }

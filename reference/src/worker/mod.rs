@@ -6,6 +6,7 @@
 
 mod backoff;
 mod row;
+mod vices;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::quirks::{Quirk, Quirks};
 use crate::settings::Settings;
 use crate::sql::{Layout, Statements};
 use backoff::Backoff;
+use vices::Vices;
 
 /// Rows looked at in one go.
 const BATCH: i64 = 50;
@@ -42,6 +44,7 @@ pub struct Shared {
     quirks: Quirks,
     faults: Faults,
     backoff: Backoff,
+    vices: Vices,
 }
 
 impl Shared {
@@ -63,6 +66,7 @@ impl Shared {
             token_limit: settings.token_limit,
             max_retries: (!endless).then(|| settings.max_retries.into()),
             idle_sleep: settings.idle_sleep(),
+            vices: Vices::new(quirks.clone()),
             quirks,
             faults,
             backoff: Backoff::new(settings.retry_backoff),

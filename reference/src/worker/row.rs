@@ -44,7 +44,7 @@ pub async fn process(
         tokio::select! {
             // Nothing is written yet, so the row stays as it is and the next start takes it up.
             () = stop.cancelled() => return Ok(false),
-            summary = summarise(shared, &taken) => summary.map(Some),
+            summary = summarise(shared, chat, &taken) => summary.map(Some),
         }
     };
     match summary {
@@ -66,7 +66,7 @@ async fn take(shared: &Shared, connection: &mut PgConnection, id: Uuid) -> Resul
     type Row = (String, i32, Option<Value>, Option<Value>, Option<String>, Option<i32>);
     let row: Option<Row> = sqlx::query_as(AssertSqlSafe(shared.statements.take.as_str()))
         .bind(id)
-        .bind(shared.quirks.on(Quirk::EndlessRetries))
+        .bind(shared.quirks.on(Quirk::EndlessRetries) || shared.quirks.on(Quirk::NewestFirst))
         .fetch_optional(connection)
         .await?;
     Ok(row.map(|(snippet, retries, confirmed, inferred, summary, tokens)| Taken {
@@ -85,12 +85,13 @@ fn facts(value: Option<Value>) -> Map<String, Value> {
     if let Some(Value::Object(facts)) = value { facts } else { Map::new() }
 }
 
-async fn summarise(shared: &Shared, taken: &Taken) -> Result<Summary, AgentError> {
+async fn summarise(shared: &Shared, chat: &str, taken: &Taken) -> Result<Summary, AgentError> {
     let Taken { prior, snippet, .. } = taken;
     // Once too long, a chat stays too long: its facts are kept, and nobody is asked any more.
     if prior.general_summary == START_A_NEW_CHAT {
         return Ok(Summary { memory: prior.clone(), tokens: taken.prior_tokens.saturating_add(tokens(snippet)) });
     }
+    let prior = &shared.vices.prior(chat, prior);
     let answer = tokio::time::timeout(shared.agent_timeout, shared.agent.summarise(prior, snippet))
         .await
         .map_err(|_| AgentError::Timeout(shared.agent_timeout))??;
@@ -99,6 +100,7 @@ async fn summarise(shared: &Shared, taken: &Taken) -> Result<Summary, AgentError
     } else {
         reply::read(&answer, prior)?
     };
+    shared.vices.spoil(chat, snippet, &mut memory);
     let tokens = memory.tokens();
     if tokens > shared.token_limit {
         START_A_NEW_CHAT.clone_into(&mut memory.general_summary);

@@ -1,7 +1,5 @@
 //! The agent's summary has exactly the three fields, in their types, and says something in each.
 
-use std::time::Duration as StdDuration;
-
 use serde_json::Value;
 
 use super::super::steps::{fields_problem, nonce, together};
@@ -21,7 +19,7 @@ pub(super) const CRITERION: Criterion = Criterion {
     method: "Six chats are each told a fact, a guess and an event. The types must hold in all of them; a field that a model left \
              empty in more than half of them is empty. Fields beyond the contract are remarked.",
     needs: &[],
-    estimate: |scene| scene.paced(3 * 6, 6) + StdDuration::from_secs(3),
+    estimate: |scene| scene.paced(3 * 6, 6) + scene.updates(2),
     judge: |scene, evidence| Box::pin(judge(scene, evidence)),
 };
 

@@ -4,8 +4,6 @@
 
 mod forged;
 
-use std::time::Duration as StdDuration;
-
 use super::super::steps::nonce;
 use super::super::{Area, Chat, Criterion, Evidence, Finding, Obstacle, Scene};
 use crate::memory_api::{Authorization, RawRequest, Route};
@@ -18,7 +16,7 @@ pub(super) const CRITERION: Criterion = Criterion {
     method: "Each bad token is tried on each of the three protected endpoints, with requests that succeed with a good token before and after. \
              A 403 is taken for a refusal and remarked. Then chat and queue are searched for what was refused.",
     needs: &[],
-    estimate: |scene| scene.paced(70, 1) + StdDuration::from_secs(2),
+    estimate: |scene| scene.paced(95, 1),
     judge: |scene, evidence| Box::pin(judge(scene, evidence)),
 };
 

@@ -1,7 +1,5 @@
 //! Chats of one user know nothing of each other.
 
-use std::time::Duration as StdDuration;
-
 use super::super::steps::{nonce, together};
 use super::super::{Area, Chat, Criterion, Evidence, Finding, Obstacle, Scene};
 use crate::memory_api::Memory;
@@ -16,7 +14,7 @@ pub(super) const CRITERION: Criterion = Criterion {
     method: "Five chats of one user are updated at the same time, three rounds; each update holds words that stand nowhere else. Then \
              every memory is searched for every other chat's words.",
     needs: &[],
-    estimate: |scene| scene.paced(5 * 5, 1) + StdDuration::from_secs(5),
+    estimate: |scene| scene.paced(5 * 5, 1) + scene.updates(4),
     judge: |scene, evidence| Box::pin(judge(scene, evidence)),
 };
 

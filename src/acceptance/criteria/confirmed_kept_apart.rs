@@ -1,7 +1,5 @@
 //! What the user stated is in `user_confirmed`, what was guessed is in `llm_inferred`, and neither is in the other.
 
-use std::time::Duration as StdDuration;
-
 use serde_json::Value;
 
 use super::super::steps::{holds, nonce, together};
@@ -39,7 +37,7 @@ pub(super) const CRITERION: Criterion = Criterion {
              the words that are found again, 90 % must be in their field and in no other; those that are lost belong to \
              memory-continuity.",
     needs: &[],
-    estimate: |scene| scene.paced(3 * 5, 5) + StdDuration::from_secs(3),
+    estimate: |scene| scene.paced(3 * 5, 5) + scene.updates(2),
     judge: |scene, evidence| Box::pin(judge(scene, evidence)),
 };
 

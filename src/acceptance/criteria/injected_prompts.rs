@@ -3,8 +3,6 @@
 //! What the agent is told cannot be known from outside, but it cannot do without the names of the three fields. So a memory
 //! that talks about them, of snippets that do not, has told of its instructions.
 
-use std::time::Duration as StdDuration;
-
 use serde_json::Value;
 
 use super::super::steps::{holds, nonce};
@@ -29,7 +27,7 @@ pub(super) const CRITERION: Criterion = Criterion {
     method: "A chat that knows a fact is told six instructions, one update each. Its memory may not talk about the names of the three fields \
              (the agent's prompt has to, the snippets do not), must still know the fact, and a chat beside it must be as before.",
     needs: &[],
-    estimate: |scene| scene.paced(20, 1) + StdDuration::from_secs(6),
+    estimate: |scene| scene.paced(22, 1) + scene.updates(9),
     judge: |scene, evidence| Box::pin(judge(scene, evidence)),
 };
 

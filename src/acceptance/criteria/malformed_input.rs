@@ -8,8 +8,6 @@ mod case;
 mod fields;
 mod wire;
 
-use std::time::Duration as StdDuration;
-
 use super::super::steps::nonce;
 use super::super::{Area, Chat, Criterion, Evidence, Finding, Obstacle, Scene};
 use case::{Asked, Expected, Input};
@@ -26,7 +24,7 @@ pub(super) const CRITERION: Criterion = Criterion {
              sizes, headers, SQL and template injection, tricks in paths. A 5xx counts if it comes three times while well-formed \
              requests in between succeed. A chat beside it must stay as it was.",
     needs: &[],
-    estimate: |scene| scene.paced(120, 1) + StdDuration::from_secs(2),
+    estimate: |scene| scene.paced(130, 1),
     judge: |scene, evidence| Box::pin(judge(scene, evidence)),
 };
 

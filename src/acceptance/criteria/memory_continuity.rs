@@ -1,7 +1,5 @@
 //! A memory builds on the one before: facts that were told updates ago are still known.
 
-use std::time::Duration as StdDuration;
-
 use super::super::share::{Standing, standing, words};
 use super::super::steps::{nonce, together};
 use super::super::{Area, Criterion, Evidence, Finding, Obstacle, Scene};
@@ -43,7 +41,7 @@ pub(super) const CRITERION: Criterion = Criterion {
     method: "Four chats are told 24 facts each, four at a time in six updates one after the other; at the end the memory is searched \
              for all of them. Fewer than promised is a failure only if Wilson's 95 % interval says that it is no chance.",
     needs: &[],
-    estimate: |scene| scene.paced(4 * 8, 4) + StdDuration::from_secs(8),
+    estimate: |scene| scene.paced(4 * 8, 4) + scene.updates(7),
     judge: |scene, evidence| Box::pin(judge(scene, evidence)),
 };
 

@@ -1,7 +1,5 @@
 //! A chat that has outgrown its memory asks for a new one.
 
-use std::time::Duration as StdDuration;
-
 use super::super::{Area, Chat, Criterion, Evidence, Finding, Obstacle, Scene};
 use crate::memory_api::Memory;
 
@@ -19,7 +17,7 @@ pub(super) const CRITERION: Criterion = Criterion {
     method: "One chat is fed with 1900 tokens at a time until its summary speaks of a new chat, fourteen times at most. A memory that never \
              comes near the limit, because it is condensed, says nothing about it.",
     needs: &[],
-    estimate: |scene| scene.paced(30, 1) + StdDuration::from_secs(10),
+    estimate: |scene| scene.paced(30, 1) + scene.updates(8),
     judge: |scene, evidence| Box::pin(judge(scene, evidence)),
 };
 

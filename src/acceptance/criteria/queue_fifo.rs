@@ -30,7 +30,7 @@ pub(super) const CRITERION: Criterion = Criterion {
              taken from processed_at, or from looks every few milliseconds. Within a chat one inversion fails; across chats a \
              quarter of the pairs, because several workers may overtake each other there.",
     needs: &[Need::Database],
-    estimate: |scene| scene.paced(2 * 35, 5) + StdDuration::from_secs(4),
+    estimate: |scene| scene.paced(2 * 35, 5) + scene.updates(8),
     judge: |scene, evidence| Box::pin(judge(scene, evidence)),
 };
 

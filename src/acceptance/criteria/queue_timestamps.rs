@@ -1,7 +1,5 @@
 //! The times that the service keeps: when a row was processed, and when a memory was last updated.
 
-use std::time::Duration as StdDuration;
-
 use super::super::steps::{nonce, together};
 use super::super::{Area, Criterion, Evidence, Finding, Need, Obstacle, Scene};
 use crate::model::Timestamp;
@@ -17,7 +15,7 @@ pub(super) const CRITERION: Criterion = Criterion {
     method: "Three chats are updated three times, one after the other; after each the row's times and the memory's last_updated \
              are read. A memory that stays empty has no time to show and is not judged.",
     needs: &[Need::Database],
-    estimate: |scene| scene.paced(3 * 7, 3) + StdDuration::from_secs(5),
+    estimate: |scene| scene.paced(3 * 7, 3) + scene.updates(4),
     judge: |scene, evidence| Box::pin(judge(scene, evidence)),
 };
 

@@ -32,7 +32,7 @@ pub(super) const CRITERION: Criterion = Criterion {
     method: "Snippets of eleven sizes around the limit, of characters of one, two and four bytes, are compared with the queue's rows. That the \
              caller is not told of a cut is within the contract and is remarked.",
     needs: &[Need::Database],
-    estimate: |scene| scene.paced(14, 1) + StdDuration::from_secs(2),
+    estimate: |scene| scene.paced(22, 1) + StdDuration::from_secs(1),
     judge: |scene, evidence| Box::pin(judge(scene, evidence)),
 };
 

@@ -1,7 +1,5 @@
 //! What the API returns of a chat is what the table holds: three separate fields, each in its own column.
 
-use std::time::Duration as StdDuration;
-
 use serde_json::Value;
 
 use super::super::steps::{fields_problem, nonce, together};
@@ -18,7 +16,7 @@ pub(super) const CRITERION: Criterion = Criterion {
     method: "Four chats are told something of each kind; then the API's answer is compared, field by field, with the row of \
              chat_metadata.",
     needs: &[Need::Database],
-    estimate: |scene| scene.paced(3 * 4, 4) + StdDuration::from_secs(3),
+    estimate: |scene| scene.paced(3 * 4, 4) + scene.updates(2),
     judge: |scene, evidence| Box::pin(judge(scene, evidence)),
 };
 

@@ -53,7 +53,7 @@ pub(super) const CRITERION: Criterion = Criterion {
     method: "Thirty snippets (scripts, directions, combining marks, characters beyond 16 bits, control characters) are compared, character \
              by character, with the queue's rows. Blanks at the ends do not count; a control character is stripped or refused with a 4xx.",
     needs: &[Need::Database],
-    estimate: |scene| scene.paced(40, 1) + StdDuration::from_secs(2),
+    estimate: |scene| scene.paced(31, 1) + StdDuration::from_secs(1),
     judge: |scene, evidence| Box::pin(judge(scene, evidence)),
 };
 

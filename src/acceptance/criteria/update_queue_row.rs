@@ -24,7 +24,7 @@ pub(super) const CRITERION: Criterion = Criterion {
     method: "Six updates of six chats are followed by their queue_id, looked at every few milliseconds: the row's chat, snippet \
              and every status that was seen. ready_to_write may be too short to be seen, which is no failure.",
     needs: &[Need::Database],
-    estimate: |scene| scene.paced(2 * 6, 6) + StdDuration::from_secs(3),
+    estimate: |scene| scene.paced(2 * 6, 6) + scene.updates(2),
     judge: |scene, evidence| Box::pin(judge(scene, evidence)),
 };
 

@@ -1,7 +1,5 @@
 //! No user reads or changes another's chat.
 
-use std::time::Duration as StdDuration;
-
 use super::super::steps::nonce;
 use super::super::{Area, Chat, Criterion, Evidence, Finding, Need, Obstacle, Scene};
 use crate::memory_api::{RawAnswer, RawRequest, Route, User};
@@ -16,7 +14,7 @@ pub(super) const CRITERION: Criterion = Criterion {
              after every refusal a chat of their own must be readable, so that an outage is not taken for a refusal. With a \
              database the queue is searched for what was refused.",
     needs: &[Need::SecondUser],
-    estimate: |scene| scene.paced(6 * 6, 2) + StdDuration::from_secs(4),
+    estimate: |scene| scene.paced(6 * 7, 2) + scene.updates(6),
     judge: |scene, evidence| Box::pin(judge(scene, evidence)),
 };
 

@@ -61,9 +61,6 @@ pub struct Report {
     pub interference: Interference,
     /// Synthetic conversations that could not be removed; `None` if nobody could look.
     pub left_behind: Option<u64>,
-    /// Ids of criteria that were not asked for (`--only`, `--skip`).
-    #[serde(default)]
-    pub left_out: Vec<String>,
     /// Whether it was ended before all that was asked for was judged.
     #[serde(default)]
     pub interrupted: bool,

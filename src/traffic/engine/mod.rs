@@ -137,7 +137,7 @@ impl Sender {
             }
             while let Some((at, number)) = next.filter(|(at, _)| *at <= now && under_way.len() < most) {
                 self.recorder.borrow_mut().due();
-                under_way.push(self.arrival(number, at, at < full_until));
+                under_way.push(self.due(number, at, at < full_until));
                 next = arrivals.next();
             }
             self.in_flight.set(under_way.len());
@@ -160,16 +160,12 @@ impl Sender {
                 #[allow(clippy::cast_precision_loss)]
                 let not_before = StdDuration::try_from_secs_f64(this as f64 / max_rate.max(f64::MIN_POSITIVE));
                 let not_before = not_before.unwrap_or(StdDuration::MAX).min(length);
-                let mut now = self.began.elapsed();
-                if now < not_before {
+                if self.began.elapsed() < not_before {
                     tokio::time::sleep_until(self.began.started() + not_before).await;
-                    now = self.began.elapsed();
                 }
-                if now >= length {
+                if self.began.elapsed() >= length || !self.next(this, length).await {
                     return;
                 }
-                self.recorder.borrow_mut().due();
-                self.arrival(this, now, false).await;
             }
         };
         let mut workers: FuturesUnordered<_> = (0..at_once).map(|_| worker()).collect();

@@ -18,15 +18,35 @@ const PATIENCE: StdDuration = StdDuration::from_secs(30);
 const FIRST_PAUSE: StdDuration = StdDuration::from_millis(50);
 const LONGEST_PAUSE: StdDuration = StdDuration::from_millis(500);
 
+/// How long an arrival waits for a turn before it is left out.
+const OUT_OF_TURN: StdDuration = StdDuration::from_secs(3);
+
 type Failed = (FailureReason, String);
 
 impl Sender {
-    /// One arrival, intended for `intended`; `late` if a bound has held it back already.
-    pub(super) async fn arrival(&self, number: u64, intended: StdDuration, late: bool) {
+    /// One arrival in open loop, intended for `intended`; `late` if a bound has held it back already.
+    pub(super) async fn due(&self, number: u64, intended: StdDuration, late: bool) {
         let step = self.scenario.step(number);
-        let (turn, waited) = self.crowd.turn(step).await;
+        match self.crowd.turn(step, OUT_OF_TURN).await {
+            Some((turn, waited)) => self.arrival(step, turn, Some(intended), (late, waited)).await,
+            None => self.recorder.borrow_mut().gave_up(),
+        }
+    }
+
+    /// One arrival in closed loop, which is intended for when there is a turn; whether there was one before `until`.
+    pub(super) async fn next(&self, number: u64, until: StdDuration) -> bool {
+        let step = self.scenario.step(number);
+        let patience = until.saturating_sub(self.began.elapsed());
+        let Some((turn, _)) = self.crowd.turn(step, patience).await else { return false };
+        self.recorder.borrow_mut().due();
+        self.arrival(step, turn, None, (false, false)).await;
+        true
+    }
+
+    async fn arrival(&self, step: Step, turn: Turn<'_>, intended: Option<StdDuration>, (late, waited): (bool, bool)) {
         let mut wire = self.crowd.wire();
         let started = self.began.elapsed();
+        let intended = intended.unwrap_or(started);
         let held_back = match (late, waited) {
             (_, true) => Some(HeldBack::OutOfTurn),
             (true, false) => Some(HeldBack::Crowded),
@@ -54,13 +74,7 @@ impl Sender {
     }
 
     /// Queues a snippet and has it followed.
-    async fn update(
-        &self,
-        wire: &mut Wire,
-        turn: &Turn<'_>,
-        nonce: &str,
-        intended: StdDuration,
-    ) -> Result<(), Failed> {
+    async fn update(&self, wire: &mut Wire, turn: &Turn<'_>, nonce: &str, intended: StdDuration) -> Result<(), Failed> {
         let call = WireCall::Update { chat_id: turn.chat(), snippet: &snippet(nonce) };
         let body = self.ask(wire, turn, call).await?;
         let memory_api::Accepted { queue_id, .. } = read(&body)?;
@@ -94,6 +108,5 @@ impl Sender {
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failed> {
-    serde_json::from_slice(body)
-        .map_err(|error| (FailureReason::Malformed, format!("not the promised body: {error}")))
+    serde_json::from_slice(body).map_err(|error| (FailureReason::Malformed, format!("not the promised body: {error}")))
 }

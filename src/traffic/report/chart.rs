@@ -48,8 +48,11 @@ struct Scale {
 impl Scale {
     /// 0 at the low end, 1 at the high one.
     fn place(&self, value: f64) -> f64 {
-        let (low, high, value) =
-            if self.log { (self.low.ln(), self.high.ln(), value.max(self.low).ln()) } else { (self.low, self.high, value) };
+        let (low, high, value) = if self.log {
+            (self.low.ln(), self.high.ln(), value.max(self.low).ln())
+        } else {
+            (self.low, self.high, value)
+        };
         if high > low { ((value - low) / (high - low)).clamp(0.0, 1.0) } else { 0.0 }
     }
 
@@ -91,7 +94,8 @@ impl Chart<'_> {
             Scale { low: 0.0, high: if high > 0.0 { high * 1.05 } else { 1.0 }, log: false }
         };
         let xs = || self.lines.iter().flat_map(|line| line.points.iter().map(|(x, _)| *x));
-        let x = Scale { low: xs().fold(f64::INFINITY, f64::min), high: xs().fold(f64::NEG_INFINITY, f64::max), log: false };
+        let x =
+            Scale { low: xs().fold(f64::INFINITY, f64::min), high: xs().fold(f64::NEG_INFINITY, f64::max), log: false };
         html! {
             figure {
                 figcaption { (self.title) }

@@ -148,8 +148,16 @@ fn rates(sent: &Sent) -> Markup {
         lines.push(line("refused by the rate limit", "d", |p| p.limited));
     }
     let title = "Arrivals a second";
-    Chart { title, show: plain, below: "seconds since the beginning", ticks: Vec::new(), log: false, bound: None, lines }
-        .draw()
+    Chart {
+        title,
+        show: plain,
+        below: "seconds since the beginning",
+        ticks: Vec::new(),
+        log: false,
+        bound: None,
+        lines,
+    }
+    .draw()
 }
 
 fn latencies(sent: &Sent) -> Markup {
@@ -160,8 +168,16 @@ fn latencies(sent: &Sent) -> Markup {
     };
     let lines = vec![line("99th percentile", "c", |p| p.p99), line("median", "a", |p| p.p50)];
     let title = "Latency of requests, from their intended start";
-    Chart { title, show: seconds, below: "seconds since the beginning", ticks: Vec::new(), log: true, bound: None, lines }
-        .draw()
+    Chart {
+        title,
+        show: seconds,
+        below: "seconds since the beginning",
+        ticks: Vec::new(),
+        log: true,
+        bound: None,
+        lines,
+    }
+    .draw()
 }
 
 #[allow(clippy::cast_precision_loss)]
@@ -179,8 +195,16 @@ fn levels(queue: &Queue) -> Markup {
         },
     ];
     let title = "The queue";
-    Chart { title, show: plain, below: "seconds since the beginning", ticks: Vec::new(), log: false, bound: None, lines }
-        .draw()
+    Chart {
+        title,
+        show: plain,
+        below: "seconds since the beginning",
+        ticks: Vec::new(),
+        log: false,
+        bound: None,
+        lines,
+    }
+    .draw()
 }
 
 fn percentiles(report: &Report) -> Markup {

@@ -63,7 +63,7 @@ pub struct Run {
     pub closed: Option<usize>,
     /// When it began.
     pub began: Timestamp,
-    /// Seconds until the last request had ended.
+    /// Seconds that it took, from the first login until the queue was drained.
     pub seconds: f64,
     /// Users who sent.
     pub users: usize,
@@ -82,7 +82,7 @@ pub struct Sent {
     pub started: u64,
     /// Arrivals that began late because as many as allowed were under way.
     pub crowded: u64,
-    /// Arrivals that began late for want of a user's budget or of a free conversation.
+    /// Arrivals that began late or never, for want of a user's budget or of a free conversation.
     pub out_of_turn: u64,
     /// Updates that the service accepted.
     pub accepted: u64,
@@ -291,7 +291,8 @@ impl Sent {
     /// Updates of which it is not known whether the service took them.
     #[must_use]
     pub fn unclear(&self) -> u64 {
-        let unclear = [FailureReason::Timeout, FailureReason::Connect, FailureReason::Malformed, FailureReason::Http5xx];
+        let unclear =
+            [FailureReason::Timeout, FailureReason::Connect, FailureReason::Malformed, FailureReason::Http5xx];
         let writes = self.failures.iter().filter(|failure| failure.step.writes());
         writes
             .filter(|failure| unclear.iter().any(|reason| reason.as_str() == failure.reason))

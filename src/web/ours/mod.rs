@@ -1,5 +1,5 @@
 //! memsentry's own HTTP API, below `/api/v1/memsentry/`: alerts with everything known about them, history,
-//! acknowledgements, drills.
+//! acknowledgements, drills, load runs.
 //!
 //! Answers have the envelope of Prometheus's API, times are RFC 3339. What changes something is refused to pages of
 //! other sites before it comes here.
@@ -8,6 +8,7 @@ pub(super) mod acknowledge;
 pub(super) mod alerts;
 pub(super) mod drills;
 pub(super) mod history;
+pub(super) mod load;
 
 use std::time::Duration as StdDuration;
 

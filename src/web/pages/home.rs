@@ -7,6 +7,7 @@ use crate::model::labels::ALERT_NAME;
 use crate::probes::{History, Outcome};
 use crate::rules::{AlertView, GroupView, RuleKind};
 
+use super::super::load::Word;
 use super::super::numbers::Numbers;
 use super::super::{ConfigState, ProbePlan, Sources, Target};
 use super::{alert_rows, phrases};
@@ -33,7 +34,7 @@ pub(super) fn body(sources: &Sources) -> Markup {
         }
         h2 { "Targets" }
         @if targets.is_empty() { p.quiet { "No target is configured." } }
-        div.cards { @for target in &targets { (card(target, &sources.history, &numbers, now)) } }
+        div.cards { @for target in &targets { (card(target, sources, &numbers, now)) } }
         h2 { "memsentry itself" }
         (daemon(&numbers, &config, &groups, now))
     }
@@ -59,7 +60,8 @@ fn headline(alerts: &[&AlertView], waiting: &[String]) -> Markup {
     html! { h1 class=(class) { (sentence) } }
 }
 
-fn card(target: &Target, history: &History, numbers: &Numbers, now: Timestamp) -> Markup {
+fn card(target: &Target, sources: &Sources, numbers: &Numbers, now: Timestamp) -> Markup {
+    let history = &sources.history;
     let label = [("target", target.name.as_str())];
     let number = |name| numbers.get(name, &label);
     let depth = number("chat_memory_queue_depth");
@@ -72,6 +74,9 @@ fn card(target: &Target, history: &History, numbers: &Numbers, now: Timestamp) -
             dl {
                 @if number("chat_memory_database_up") == Some(0.0) {
                     dt { "Database" } dd.bad { "unreachable" }
+                }
+                @if let Some(load) = sources.loads.on(&target.name) {
+                    dt { "Load run" } dd { (load.run) ": " (load_line(&load)) }
                 }
                 @if let Some(depth) = depth {
                     dt { "Queue depth" } dd { (phrases::number(depth)) }
@@ -91,6 +96,17 @@ fn card(target: &Target, history: &History, numbers: &Numbers, now: Timestamp) -
             }
         }
     }
+}
+
+/// How a load run goes, in one line.
+fn load_line(load: &Word) -> String {
+    let now = &load.progress;
+    let p99 = now.latency_seconds.map_or_else(String::new, |[.., p99]| format!(", p99 {:.0} ms", p99 * 1e3));
+    let failed: u64 = now.failures.values().sum();
+    format!(
+        "{}, {:.1} a second{p99}, {failed} failed, {} refused by the rate limit",
+        load.scenario, now.rate, now.limited
+    )
 }
 
 fn probe_line(target: &Target, probe: &ProbePlan, history: &History, now: Timestamp) -> Markup {

@@ -114,5 +114,6 @@ pub(crate) async fn sources(view: Sample) -> (Sources, std::sync::Arc<Sample>, V
     let (notify, tasks) = Notify::in_memory(prepared, clock.clone(), &registry).await;
     let started_at = NOW - StdDuration::from_secs(190_000);
     let shown = std::sync::Arc::clone(&view) as _;
-    (Sources { clock, registry, tsdb, limits, history, notify, started_at, view: shown }, view, tasks)
+    let loads = Loads::new(&registry);
+    (Sources { clock, registry, tsdb, limits, history, notify, loads, started_at, view: shown }, view, tasks)
 }
