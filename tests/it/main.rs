@@ -81,7 +81,7 @@ mod store;
 mod storm;
 /// Unit tests of rules for people, build servers and programs.
 mod test_rules_command;
-/// Functional criteria pass where promises are kept, and each can fail.
-mod validate_checks;
 /// Against a service that keeps its promises the breaking criteria pass, and each switch fails its own.
 mod validate_breaks;
+/// Functional criteria pass where promises are kept, and each can fail.
+mod validate_checks;
