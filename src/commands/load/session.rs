@@ -1,9 +1,10 @@
 //! One run from its first conversation to the last one removed; what is made is removed however it ends.
 //!
-//! The first Ctrl-C ends the measurement and cleans up; the second leaves at once.
+//! The first Ctrl-C or SIGTERM ends the measurement and cleans up; the second leaves at once.
 
 use std::time::Duration as StdDuration;
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::acceptance::remove_data;
@@ -41,15 +42,20 @@ pub(super) async fn run(plan: &Plan, arguments: &Arguments) -> Result<Report, Ex
     }
 }
 
-/// Returns at the second Ctrl-C; the first one cancels.
+/// Returns at the second Ctrl-C or SIGTERM; the first one cancels.
 async fn interrupted(cancel: &CancellationToken) {
-    if tokio::signal::ctrl_c().await.is_err() {
-        return std::future::pending().await;
-    }
-    output::talk("stopping and cleaning up; once more to leave at once");
-    cancel.cancel();
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
+    let signals = signal(SignalKind::interrupt()).and_then(|first| Ok((first, signal(SignalKind::terminate())?)));
+    // Without signals it runs to its end.
+    let Ok((mut interrupt, mut terminate)) = signals else { return std::future::pending().await };
+    for turn in 0..2 {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if turn == 0 {
+            output::talk("stopping and cleaning up; once more to leave at once");
+            cancel.cancel();
+        }
     }
 }
 
@@ -134,11 +140,10 @@ fn over(found: Found, steps: Vec<SearchStep>, last: Option<(Measured, Loop)>) ->
 /// How a step of a search went. A service that keeps requests back has not held, even if those that it took were good.
 fn seen(rate: f64, confirms: bool, measured: &Measured) -> SearchStep {
     let judged = &measured.judged;
-    let crowded = judged.remarks.iter().all(|remark| remark.contains("as many as allowed were under way"));
     let went = match judged.verdict {
         Verdict::Kept => Went::Held,
         Verdict::Broken => Went::Broke,
-        Verdict::None if crowded && !judged.remarks.is_empty() => Went::Broke,
+        Verdict::None if judged.slowed => Went::Broke,
         Verdict::None => Went::Void,
     };
     let broken = judged.objectives.iter().filter(|held| !held.held);

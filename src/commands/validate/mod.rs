@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::acceptance::Verdict;
+use crate::acceptance::report::compare;
 use crate::config::{self, Loaded};
 
 use super::{Exit, Subcommand, output, with};
@@ -109,8 +110,9 @@ async fn start(arguments: &Arguments, loaded: Loaded) -> Result<Exit, Exit> {
     }
     let cancel = scene.cancel.clone();
     let work = async {
-        let ended = session::run(arguments, target, scene, &plan, kept).await?;
-        let written = files::write(arguments, &ended.report, against.as_ref());
+        let mut ended = session::run(arguments, target, scene, &plan, kept).await?;
+        ended.report.comparison = against.as_ref().map(|old| compare(old, &ended.report));
+        let written = files::write(arguments, &ended.report);
         if arguments.json {
             output::data(&serde_json::to_string(&ended.report).unwrap_or_default());
         } else {
@@ -130,7 +132,7 @@ fn exit(ended: &session::Ended, arguments: &Arguments) -> Exit {
         output::talk(&format!("error: memsentry itself failed in {}; please report it", ended.bugs.join(", ")));
         return Exit::Bug;
     }
-    if ended.interrupted {
+    if ended.report.interrupted {
         if let Some(folder) = &arguments.report_dir {
             output::talk(&format!("hint: go on with --resume --report-dir {}", folder.display()));
         }

@@ -24,7 +24,6 @@ const SETTLE: StdDuration = StdDuration::from_millis(500);
 /// A run that has ended.
 pub(super) struct Ended {
     pub(super) report: Report,
-    pub(super) interrupted: bool,
     /// Criteria in which memsentry itself failed.
     pub(super) bugs: Vec<&'static str>,
 }
@@ -96,9 +95,9 @@ pub(super) async fn run(
     if let Some(guard) = guard {
         guard.done().await;
     }
-    let (interrupted, bugs) = (judged.interrupted, judged.bugs.clone());
+    let bugs = judged.bugs.clone();
     let seen = Circumstances { version, resumed: kept.is_some(), timeline, interference, left_behind };
-    Ok(Ended { report: assemble(header, judged, seen, &scene), interrupted, bugs })
+    Ok(Ended { report: assemble(header, judged, seen, &scene), bugs })
 }
 
 fn may_go_on(was: &Header, is: &Header) -> Result<(), Exit> {
