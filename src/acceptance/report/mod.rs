@@ -13,6 +13,7 @@ mod html;
 pub mod junit;
 mod markdown;
 mod notes;
+mod opportunities;
 mod recommendation;
 mod test_update;
 mod words;
@@ -61,6 +62,10 @@ pub struct Report {
     pub interference: Interference,
     /// Synthetic conversations that could not be removed; `None` if nobody could look.
     pub left_behind: Option<u64>,
+    /// Ids of criteria that the person who started it left out (`--only`, `--skip`). With any, the report speaks of
+    /// a part of the promises only.
+    #[serde(default)]
+    pub left_out: Vec<String>,
     /// Whether it was ended before all that was asked for was judged.
     #[serde(default)]
     pub interrupted: bool,
