@@ -49,9 +49,9 @@ impl Place {
     fn command(&self, reference: Option<&Reference>, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_memsentry"));
         command.arg("validate").args(arguments).current_dir(self.path()).env("PASSWORD", PASSWORD);
-        if let Some(reference) = reference {
-            command.env("DATABASE", &reference.database_url).env("CHAOS", &reference.chaos_database_url);
-        }
+        let nobody = "postgres://u:p@127.0.0.1:1/memory";
+        command.env("DATABASE", reference.map_or(nobody, |reference| &reference.database_url));
+        command.env("CHAOS", reference.map_or(nobody, |reference| &reference.chaos_database_url));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -129,8 +129,12 @@ fn what_cannot_be_meant_is_refused_before_anything_is_done() {
             assert!(told(&output).contains(part), "{part} in\n{}", told(&output));
         }
     }
-    let place = Place::of("http://127.0.0.1:1", "", "chaos: {faults_url: 'http://127.0.0.1:1'}");
-    let output = place.run(None, &["--chaos", "--only", "recovers-from-worker-stop,health-tells-the-truth"]);
+    let (database, chaos) = (
+        "database: {url_env: DATABASE, cleanup: true}",
+        "chaos: {database_url_env: CHAOS, faults_url: 'http://127.0.0.1:1'}",
+    );
+    let place = Place::of("http://127.0.0.1:1", database, chaos);
+    let output = place.run(None, &["--chaos", "--only", "recovers-from-worker-stop"]);
     assert_eq!(code(&output), 2, "{}", told(&output));
     assert!(told(&output).contains("say --yes as well"), "{}", told(&output));
 }
