@@ -231,4 +231,57 @@ mod tests {
             assert_eq!(fields_problem(&body).as_deref(), Some(problem));
         }
     }
+
+    fn scene(url: &str) -> Scene {
+        use crate::memory_api::{Pace, Settings, Users};
+        use crate::model::{Clock, Duration, Secret};
+        let service = Settings { token: Some(Secret::new("t".into())), ..Settings::new(url) };
+        let (pace, clock) = (Pace { requests: 0, per: Duration::from_secs(60) }, Clock::system());
+        Scene {
+            target: "main".into(),
+            run_id: "validate-1".into(),
+            users: Users::new("main", &service, &[], pace, &crate::metrics::Registry::new(), &clock).unwrap(),
+            database: None,
+            promises: super::super::Promises {
+                update_visible: (StdDuration::from_secs(2), 0.95),
+                retrieval: (StdDuration::from_millis(100), 0.99),
+                success: 0.995,
+                settings: super::super::Settings::default(),
+            },
+            chaos_allowed: false,
+            healing: super::super::Healing::unguarded(),
+            clock,
+            cancel: tokio_util::sync::CancellationToken::new(),
+        }
+    }
+
+    /// What [`Scene::tried`] makes of a bad request to a service that fails every n-th request, and bad ones always if
+    /// `chokes`.
+    async fn tried(every: usize, chokes: bool) -> Result<u16, Obstacle> {
+        use crate::memory_api::tests::fixture::{Fixture, Reply, Seen};
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        let number = AtomicUsize::new(0);
+        let fixture = Fixture::start(move |seen: &Seen| {
+            let bad = seen.body == "bad";
+            if number.fetch_add(1, Ordering::SeqCst) % every == 0 || (bad && chokes) {
+                return Reply::Status(503, String::new());
+            }
+            if bad { Reply::Status(422, String::new()) } else { Reply::ok(r#"{"queue_id": "1", "status": "pending"}"#) }
+        })
+        .await;
+        let scene = scene(&fixture.url);
+        let chat = Chat { id: "c1".into(), user: scene.users.first().clone() };
+        let request = RawRequest::post(Route::MemoryUpdate, "bad");
+        Ok(scene.tried(&request, &chat, &mut Evidence::default()).await?.status)
+    }
+
+    #[tokio::test]
+    async fn a_5xx_is_the_requests_fault_only_if_well_formed_requests_succeed_meanwhile() {
+        assert_eq!(tried(1000, true).await, Ok(503), "it fails every time, and others only once");
+        for every in 2..12 {
+            let answer = tried(every, false).await;
+            assert!(answer != Ok(503), "every {every}: {answer:?}");
+        }
+        assert!(tried(1, true).await.is_err_and(|obstacle| obstacle.0.contains("fared no better")));
+    }
 }
