@@ -19,8 +19,9 @@ use super::{Chat, Evidence, Obstacle, Scene};
 
 /// Pause between two looks at a memory where there is no database to ask.
 const LOOK_AT_MEMORY: StdDuration = StdDuration::from_millis(250);
-/// Well-formed requests between two attempts. Errors that hit every n-th request, for any n, hit one of these.
-const CONTROLS: [usize; 2] = [2, 3];
+/// Well-formed requests between two attempts. Errors that are spread evenly, at whatever rate, come at distances that
+/// differ by one at most, so that they cannot hit all attempts and none of these.
+const CONTROLS: [usize; 3] = [2, 4, 3];
 
 impl Scene {
     /// One of the users, in turns, so that work is spread over their budgets.
@@ -255,15 +256,15 @@ mod tests {
         }
     }
 
-    /// What [`Scene::tried`] makes of a bad request to a service that fails every n-th request, and bad ones always if
-    /// `chokes`.
-    async fn tried(every: usize, chokes: bool) -> Result<u16, Obstacle> {
+    /// What [`Scene::tried`] makes of a bad request to a service that fails this share of all requests, spread evenly,
+    /// and bad ones always if `chokes`.
+    async fn tried(percent: usize, chokes: bool) -> Result<u16, Obstacle> {
         use crate::memory_api::tests::fixture::{Fixture, Reply, Seen};
         use std::sync::atomic::{AtomicUsize, Ordering};
-        let number = AtomicUsize::new(0);
+        let number = AtomicUsize::new(1);
         let fixture = Fixture::start(move |seen: &Seen| {
-            let bad = seen.body == "bad";
-            if number.fetch_add(1, Ordering::SeqCst) % every == 0 || (bad && chokes) {
+            let (bad, number) = (seen.body == "bad", number.fetch_add(1, Ordering::SeqCst));
+            if number * percent / 100 > (number - 1) * percent / 100 || (bad && chokes) {
                 return Reply::Status(503, String::new());
             }
             if bad { Reply::Status(422, String::new()) } else { Reply::ok(r#"{"queue_id": "1", "status": "pending"}"#) }
@@ -272,16 +273,25 @@ mod tests {
         let scene = scene(&fixture.url);
         let chat = Chat { id: "c1".into(), user: scene.users.first().clone() };
         let request = RawRequest::post(Route::MemoryUpdate, "bad");
-        Ok(scene.tried(&request, &chat, &mut Evidence::default()).await?.status)
+        // From several places in the pattern.
+        for _ in 0..12 {
+            if let Ok(answer) = scene.tried(&request, &chat, &mut Evidence::default()).await
+                && answer.status == 503
+            {
+                return Ok(503);
+            }
+            let _ = scene.memory(&chat, &mut Evidence::default()).await;
+        }
+        scene.tried(&request, &chat, &mut Evidence::default()).await.map(|answer| answer.status)
     }
 
     #[tokio::test]
     async fn a_5xx_is_the_requests_fault_only_if_well_formed_requests_succeed_meanwhile() {
-        assert_eq!(tried(1000, true).await, Ok(503), "it fails every time, and others only once");
-        for every in 2..12 {
-            let answer = tried(every, false).await;
-            assert!(answer != Ok(503), "every {every}: {answer:?}");
+        assert_eq!(tried(0, true).await, Ok(503));
+        for percent in [5, 10, 20, 25, 28, 30, 33, 40, 45, 50, 60, 75] {
+            let answer = tried(percent, false).await;
+            assert!(answer != Ok(503), "{percent} %: {answer:?}");
         }
-        assert!(tried(1, true).await.is_err_and(|obstacle| obstacle.0.contains("fared no better")));
+        assert!(tried(100, true).await.is_err_and(|obstacle| obstacle.0.contains("fared no better")));
     }
 }
