@@ -4,7 +4,7 @@ use crate::memory_api::Pace;
 use crate::model::secret::redact_url;
 
 use super::journal::Header;
-use super::report::{Promised, TargetSeen};
+use super::report::{FORMAT, Promised, TargetSeen};
 use super::{Interference, Judged, Plan, Promises, RateLimit, Report, Scene, TimelinePoint};
 
 /// One part in so many of each user's limit is left alone, so that a clock or a request on its way does not exceed it.
@@ -84,14 +84,11 @@ pub struct Circumstances {
 #[must_use]
 pub fn assemble(header: Header, judged: Judged, seen: Circumstances, scene: &Scene) -> Report {
     let mut interference = seen.interference;
-    if judged.interrupted {
-        interference.remarks.push("The run was interrupted; what it did not reach is not judged.".to_owned());
-    }
     for failure in judged.unhealed {
         interference.remarks.push(format!("What was broken could not be mended at once: {failure}."));
     }
     Report {
-        format: 1,
+        format: FORMAT,
         memsentry: header.memsentry,
         run_id: header.run_id,
         began: header.began,

@@ -79,6 +79,8 @@ pub struct Judged {
     pub objectives: Vec<Held>,
     /// Why there is no verdict, or what it has to be read with.
     pub remarks: Vec<String>,
+    /// The service kept so many arrivals back that the intended rate was not reached, and nothing else is amiss.
+    pub slowed: bool,
 }
 
 /// How the run came about, as far as it matters.
@@ -118,7 +120,9 @@ pub fn judge(
         (true, false, true) => Verdict::None,
         (true, false, false) => Verdict::Kept,
     };
-    Judged { verdict, objectives: held, remarks: void.into_iter().chain(slowed).collect() }
+    let slowed_alone = void.is_empty() && slowed.is_some();
+    let remarks = void.into_iter().chain(slowed).collect();
+    Judged { verdict, objectives: held, remarks, slowed: slowed_alone }
 }
 
 /// What makes any verdict impossible.

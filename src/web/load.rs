@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration as StdDuration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -70,7 +70,7 @@ pub static DEFINITIONS: &[&Definition] =
     &[&REQUESTS, &FAILURES, &RATE, &INTENDED_RATE, &LATENCY, &LAG, &IN_FLIGHT, &UNPROCESSED];
 
 /// What a run says of itself.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Word {
     /// The target's name.
@@ -128,6 +128,11 @@ impl Loads {
     /// What the run on this target last said.
     pub(super) fn on(&self, target: &str) -> Option<Word> {
         self.runs().get(target).filter(|shown| shown.heard.elapsed() < STALE).map(|shown| shown.word.clone())
+    }
+
+    /// What every run that goes on last said, by target.
+    pub(super) fn all(&self) -> Vec<Word> {
+        self.runs().values().filter(|shown| shown.heard.elapsed() < STALE).map(|shown| shown.word.clone()).collect()
     }
 
     /// Withdraws runs that have fallen silent, until cancelled.

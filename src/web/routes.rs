@@ -130,8 +130,8 @@ pub static ROUTES: &[Route] = &[
     },
     Route {
         path: "/api/v1/memsentry/load",
-        about: "POST: how a load run goes, from the process that runs it",
-        handler: || post(ours::load::post).layer(DefaultBodyLimit::max(ours::load::MOST_BYTES)),
+        about: "load runs that go on; POST: how one goes, from the process that runs it",
+        handler: || get(ours::load::list).post(ours::load::post).layer(DefaultBodyLimit::max(ours::load::MOST_BYTES)),
     },
     Route { path: "/api/v1/memsentry/drills/{id}", about: "how a test goes", handler: || get(ours::drills::get) },
     Route {

@@ -2,6 +2,7 @@
 
 mod alertmanager;
 mod api;
+mod load;
 mod promtool;
 mod sample;
 mod sample_rules;

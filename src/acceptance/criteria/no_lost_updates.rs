@@ -25,7 +25,7 @@ pub(super) const CRITERION: Criterion = Criterion {
              that are missing in a memory within the promised retention may have been forgotten by the agent, and \
              fail nothing by themselves.",
     needs: &[Need::Database],
-    estimate: |scene| scene.time_for(chats(scene) * COST, scene.promises.update_visible.0 / 20),
+    estimate: |scene| scene.time_for(chats(scene) * COST, scene.promises.update_visible.0 / 20) + scene.patience() / 2,
     judge: |scene, evidence| Box::pin(judge(scene, evidence)),
 };
 

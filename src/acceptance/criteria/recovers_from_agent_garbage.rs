@@ -17,7 +17,7 @@ pub(super) const CRITERION: Criterion = Criterion {
     method: "The reference's agent talks nonsense for two seconds, in which updates and retrievals are sent. The memory \
              has to keep what it held before; afterwards everything accepted meanwhile has to be processed.",
     needs: &[Need::Database, Need::Faults],
-    estimate: |_| BROKEN + StdDuration::from_secs(5),
+    estimate: |_| BROKEN + StdDuration::from_secs(8),
     judge: |scene, evidence| Box::pin(judge(scene, evidence)),
 };
 

@@ -17,7 +17,7 @@ pub(super) const CRITERION: Criterion = Criterion {
     method: "The reference's workers stop for four seconds, in which updates and retrievals are sent. They have to succeed; then \
              a new update has to pass, and everything accepted meanwhile has to be processed and be in the memory.",
     needs: &[Need::Database, Need::Faults],
-    estimate: |_| BROKEN + StdDuration::from_secs(5),
+    estimate: |_| BROKEN + StdDuration::from_secs(8),
     judge: |scene, evidence| Box::pin(judge(scene, evidence)),
 };
 

@@ -15,7 +15,7 @@ pub(super) const CRITERION: Criterion = Criterion {
     method: "All connections of roles that write the queue are ended (pg_terminate_backend). The API is asked at once and \
              for two seconds; then a new update has to pass, and everything accepted meanwhile has to be processed.",
     needs: &[Need::Database, Need::Chaos],
-    estimate: |_| AFTER + StdDuration::from_secs(3),
+    estimate: |_| AFTER + StdDuration::from_secs(8),
     judge: |scene, evidence| Box::pin(judge(scene, evidence)),
 };
 

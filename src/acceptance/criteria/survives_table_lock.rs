@@ -20,7 +20,7 @@ pub(super) const CRITERION: Criterion = Criterion {
              retrievals are sent meanwhile; afterwards a new update has to pass, and everything accepted has to be \
              processed.",
     needs: &[Need::Database, Need::Chaos],
-    estimate: |_| LOCKED + StdDuration::from_secs(2),
+    estimate: |_| LOCKED + StdDuration::from_secs(7),
     judge: |scene, evidence| Box::pin(judge(scene, evidence)),
 };
 

@@ -53,7 +53,7 @@ pub(super) fn assumptions(report: &Report) -> Vec<Assumption> {
     };
     let left =
         |left: u64| (left == 0, format!("{} left in the database", many(left, "conversation is", "conversations are")));
-    let database = "nobody could look into the database";
+    let database = if report.target.database { "it was not measured" } else { "nobody could look into the database" };
     vec![
         judged("nobody else used the queue meanwhile", interference.foreign_rows.map(rows), database),
         judged(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::markdown::{Line, Page};
-use super::words::{area, bound, counted, ratio, seconds, whole};
+use super::words::{area, bound, counted, ratio, seconds, took, whole};
 use super::{Area, CriterionResult, RateLimit, Report};
 
 pub(super) fn write(report: &Report) -> String {
@@ -77,8 +77,9 @@ fn sizes(report: &Report, page: &mut Page) {
             "The service promises no rate limit, so requests were not paced by one.".to_owned()
         } else {
             format!(
-                "Requests were paced below {requests} in {per} for each of {}: a run that trips the rate limit measures the \
+                "Requests were paced below {requests} in {} for each of {}: a run that trips the rate limit measures the \
                  rate limit. The criterion about the limit is the exception.",
+                took(per),
                 counted(report.target.users, "user", "users")
             )
         },

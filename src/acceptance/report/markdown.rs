@@ -80,7 +80,8 @@ fn escaped(text: &str, at_start: bool) -> String {
     let digits = chars.iter().take_while(|c| c.is_ascii_digit()).count();
     for (at, c) in chars.iter().enumerate() {
         let starts = at_start && at == 0 && matches!(c, '#' | '+' | '-' | '=' | ':');
-        let numbers = at_start && at == digits && digits > 0 && matches!(c, '.' | ')');
+        let ends = chars.get(at + 1).is_none_or(|next| next.is_whitespace());
+        let numbers = at_start && at == digits && digits > 0 && ends && matches!(c, '.' | ')');
         // An underscore inside a word means nothing, and names are full of them.
         let underscore = *c == '_' && !(is_word(at.checked_sub(1)) && is_word(Some(at + 1)));
         let address = *c == ':' && chars.get(at + 1) == Some(&'/') && chars.get(at + 2) == Some(&'/');
@@ -195,6 +196,7 @@ mod tests {
             let html = shown(&Line::new().text("x ").code(text));
             assert_eq!(html, format!("<p>x <code>{expected}</code></p>\n"), "{text}");
         }
+        assert_eq!(Line::from("91.24 %").0, "91.24 %");
         assert!(Line::from("user_confirmed").0 == "user_confirmed" && Line::from("see http://x").0 == "see http\\://x");
     }
 

@@ -13,6 +13,7 @@ mod html;
 pub mod junit;
 mod markdown;
 mod notes;
+mod opportunities;
 mod recommendation;
 mod test_update;
 mod words;
@@ -55,16 +56,16 @@ pub struct Report {
     pub promised: Promised,
     /// What was found, in the order of the table.
     pub results: Vec<CriterionResult>,
-    /// Ids of criteria that the person who started it left out (`--only`, `--skip`). With any, the report speaks of
-    /// a part of the promises only.
-    #[serde(default)]
-    pub left_out: Vec<String>,
     /// The queue while it ran, at most a few thousand points.
     pub timeline: Vec<TimelinePoint>,
     /// What may have disturbed the measurement.
     pub interference: Interference,
     /// Synthetic conversations that could not be removed; `None` if nobody could look.
     pub left_behind: Option<u64>,
+    /// Ids of criteria that the person who started it left out (`--only`, `--skip`). With any, the report speaks of
+    /// a part of the promises only.
+    #[serde(default)]
+    pub left_out: Vec<String>,
     /// Whether it was ended before all that was asked for was judged.
     #[serde(default)]
     pub interrupted: bool,

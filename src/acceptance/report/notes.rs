@@ -27,7 +27,7 @@ fn setting(report: &Report, page: &mut Page) {
             "The service's database was not read: everything here was seen through the HTTP API alone.".to_owned()
         },
         if report.chaos {
-            "Things were allowed to be broken (`--chaos`), and were healed again.".replace('`', "")
+            "Things were allowed to be broken (--chaos), and were healed again.".to_owned()
         } else {
             "Nothing was broken on purpose (no --chaos).".to_owned()
         },
@@ -40,7 +40,7 @@ fn setting(report: &Report, page: &mut Page) {
     let limit = if limit.requests == 0 {
         "none".to_owned()
     } else {
-        format!("{} in {}", counted(limit.requests as usize, "request", "requests"), limit.per)
+        format!("{} in {}", counted(limit.requests as usize, "request", "requests"), took(limit.per))
     };
     let levels: Vec<String> = promised.concurrency.iter().map(|level| whole(u64::from(*level))).collect();
     let within = |limit: f64, share: f64| format!("within {} for {}", seconds(limit), ratio(share));

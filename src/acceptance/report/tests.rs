@@ -175,6 +175,9 @@ fn the_page_is_well_formed_and_complete() {
     for labelled in html.split("aria-labelledby=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
         assert!(labelled.split(' ').all(|id| ids.contains(&id)), "{labelled}");
     }
+    for element in html.split('<').skip(1).filter_map(|rest| rest.split('>').next()) {
+        assert!(element.matches(" class=").count() < 2, "only the first class counts: {element}");
+    }
     let numbers = html.split(&['"', ' ']).filter(|word| word.contains("NaN") || *word == "inf");
     assert_eq!(numbers.count(), 0);
 }

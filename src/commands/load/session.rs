@@ -1,15 +1,17 @@
 //! One run from its first conversation to the last one removed; what is made is removed however it ends.
 //!
-//! The first Ctrl-C ends the measurement and cleans up; the second leaves at once.
+//! The first Ctrl-C or SIGTERM ends the measurement and cleans up; the second leaves at once.
 
 use std::time::Duration as StdDuration;
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::acceptance::remove_data;
+use crate::commands::guard::Guard;
+use crate::commands::{leftovers, remote};
 use crate::config::Target;
 use crate::model::{Clock, Problem, Stopwatch, Timestamp};
-use crate::queue::Database;
 use crate::traffic::report::{Cleanup, Queue, Report, Rows, Run, SearchReport, SearchStep, Sent};
 use crate::traffic::search::{Found, Next, Search, Went};
 use crate::traffic::{self, Loop, Verdict};
@@ -28,28 +30,63 @@ const COUNTED: usize = 20;
 /// Between two steps of a search, for what lingers.
 const REST: StdDuration = StdDuration::from_secs(1);
 
-/// Runs it.
-pub(super) async fn run(plan: &Plan, arguments: &Arguments) -> Result<Report, Exit> {
+/// Runs it, with a guard beside it that removes what it made if this process dies.
+pub(super) async fn run(plan: &mut Plan, arguments: &Arguments, target: &Target) -> Result<Report, Exit> {
+    share_with_a_daemon(plan, arguments, target).await;
+    leftovers::look(target, &plan.run_id, leftovers::LOADS).await;
+    let guard = match &plan.database {
+        Some(_) if plan.chats > 0 => {
+            let guard = Guard::start(&arguments.config, &plan.target, &plan.run_id, None).await;
+            Some(guard.map_err(|error| {
+                output::talk(&format!("error: {error:#}"));
+                Exit::Input
+            })?)
+        }
+        _ => None,
+    };
     let cancel = CancellationToken::new();
     tokio::select! {
-        report = whole(plan, arguments, &cancel) => report,
+        report = whole(plan, arguments, &cancel) => {
+            // What could not be removed the guard need not try again: it was tried for long, and is told.
+            if let Some(guard) = guard {
+                guard.done().await;
+            }
+            report
+        }
         () = interrupted(&cancel) => {
-            output::talk(&format!("left at once; what {} made may still be there\nhint: memsentry load --clean-up {0}",
-                plan.run_id));
+            output::talk("left at once; the guard removes what there is");
             Err(Exit::NoVerdict)
         }
     }
 }
 
-/// Returns at the second Ctrl-C; the first one cancels.
-async fn interrupted(cancel: &CancellationToken) {
-    if tokio::signal::ctrl_c().await.is_err() {
-        return std::future::pending().await;
+/// The daemon that watches this target sends as the first user too; its part of that user's limit is left to it.
+async fn share_with_a_daemon(plan: &mut Plan, arguments: &Arguments, target: &Target) {
+    if plan.pace.requests > 0 && remote::watches(&arguments.config, &target.name).await {
+        let shared = target.service.requests_per_minute;
+        output::talk(&format!(
+            "note: a daemon with this configuration is running and sends as the first user too; up to {shared} requests \
+             a minute of that user's limit are left to it"
+        ));
+        let taken = target.validate.rate_limit.share_of(shared);
+        plan.users = plan.users.clone().sharing(taken, plan.pace);
     }
-    output::talk("stopping and cleaning up; once more to leave at once");
-    cancel.cancel();
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
+}
+
+/// Returns at the second Ctrl-C or SIGTERM; the first one cancels.
+async fn interrupted(cancel: &CancellationToken) {
+    let signals = signal(SignalKind::interrupt()).and_then(|first| Ok((first, signal(SignalKind::terminate())?)));
+    // Without signals it runs to its end.
+    let Ok((mut interrupt, mut terminate)) = signals else { return std::future::pending().await };
+    for turn in 0..2 {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if turn == 0 {
+            output::talk("stopping and cleaning up; once more to leave at once");
+            cancel.cancel();
+        }
     }
 }
 
@@ -134,11 +171,10 @@ fn over(found: Found, steps: Vec<SearchStep>, last: Option<(Measured, Loop)>) ->
 /// How a step of a search went. A service that keeps requests back has not held, even if those that it took were good.
 fn seen(rate: f64, confirms: bool, measured: &Measured) -> SearchStep {
     let judged = &measured.judged;
-    let crowded = judged.remarks.iter().all(|remark| remark.contains("as many as allowed were under way"));
     let went = match judged.verdict {
         Verdict::Kept => Went::Held,
         Verdict::Broken => Went::Broke,
-        Verdict::None if crowded && !judged.remarks.is_empty() => Went::Broke,
+        Verdict::None if judged.slowed => Went::Broke,
         Verdict::None => Went::Void,
     };
     let broken = judged.objectives.iter().filter(|held| !held.held);
@@ -217,30 +253,6 @@ async fn remove(plan: &Plan, made: &Made, rows: u64, display: &Display) -> Optio
                 plan.run_id
             ));
             Some(Cleanup { removed: known, left: None })
-        }
-    }
-}
-
-/// Removes what an earlier run left behind.
-pub(super) async fn clean_up(target: &Target, run_id: &str) -> Exit {
-    if !["load-", "validate-"].iter().any(|prefix| run_id.starts_with(prefix)) {
-        let problem = Problem::at("--clean-up", format!("{run_id:?} is not the id of a run"));
-        output::problem(&problem.note("ids of runs begin with load- or validate-"), true, "");
-        return Exit::Input;
-    }
-    let Some(settings) = &target.database else {
-        let problem = Problem::at("--clean-up", format!("target {:?} has no database", target.name));
-        output::problem(&problem, true, "");
-        return Exit::Input;
-    };
-    match remove_data(&Database::new(settings, run_id), REMOVE_FOR).await {
-        Ok(sweep) => {
-            output::data(&format!("removed {} conversations of {run_id}, {} are left", sweep.removed, sweep.left));
-            if sweep.left == 0 { Exit::Fine } else { Exit::No }
-        }
-        Err(error) => {
-            output::talk(&format!("error: the data of {run_id} could not be removed: {error}"));
-            Exit::No
         }
     }
 }

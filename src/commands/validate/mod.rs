@@ -5,7 +5,6 @@
 
 mod display;
 mod files;
-mod leftovers;
 mod session;
 mod stage;
 mod verdicts;
@@ -17,9 +16,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::acceptance::Verdict;
+use crate::acceptance::report::compare;
 use crate::config::{self, Loaded};
 
-use super::{Exit, Subcommand, output, with};
+use super::{Exit, Subcommand, leftovers, output, with};
 
 pub(super) const COMMAND: Subcommand = Subcommand {
     name: "validate",
@@ -82,7 +82,7 @@ fn run(arguments: Arguments) -> Exit {
             return Exit::Input;
         }
     };
-    stage::allow_many_connections();
+    super::run::allow_many_connections();
     super::run::blocking(async {
         match start(&arguments, loaded).await {
             Ok(exit) | Err(exit) => exit,
@@ -109,8 +109,9 @@ async fn start(arguments: &Arguments, loaded: Loaded) -> Result<Exit, Exit> {
     }
     let cancel = scene.cancel.clone();
     let work = async {
-        let ended = session::run(arguments, target, scene, &plan, kept).await?;
-        let written = files::write(arguments, &ended.report, against.as_ref());
+        let mut ended = session::run(arguments, target, scene, &plan, kept).await?;
+        ended.report.comparison = against.as_ref().map(|old| compare(old, &ended.report));
+        let written = files::write(arguments, &ended.report);
         if arguments.json {
             output::data(&serde_json::to_string(&ended.report).unwrap_or_default());
         } else {
@@ -130,7 +131,7 @@ fn exit(ended: &session::Ended, arguments: &Arguments) -> Exit {
         output::talk(&format!("error: memsentry itself failed in {}; please report it", ended.bugs.join(", ")));
         return Exit::Bug;
     }
-    if ended.interrupted {
+    if ended.report.interrupted {
         if let Some(folder) = &arguments.report_dir {
             output::talk(&format!("hint: go on with --resume --report-dir {}", folder.display()));
         }

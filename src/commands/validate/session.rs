@@ -24,7 +24,6 @@ const SETTLE: StdDuration = StdDuration::from_millis(500);
 /// A run that has ended.
 pub(super) struct Ended {
     pub(super) report: Report,
-    pub(super) interrupted: bool,
     /// Criteria in which memsentry itself failed.
     pub(super) bugs: Vec<&'static str>,
 }
@@ -62,7 +61,7 @@ pub(super) async fn run(
     // Only now the folder is ours, and what the interrupted run wrote last is in it.
     let kept = if kept.is_some() { self::kept(arguments)? } else { None };
     let journal = journal(arguments, &header, kept.is_some())?;
-    leftovers::look(target, &scene).await;
+    leftovers::look(target, &scene.run_id, leftovers::VALIDATIONS).await;
     let version = scene.users.first().client().health().await.ok().and_then(|health| health.value.version);
 
     let observer = Observer::continuing(kept.as_ref().map(|kept| kept.timeline.clone()).unwrap_or_default());
@@ -96,9 +95,9 @@ pub(super) async fn run(
     if let Some(guard) = guard {
         guard.done().await;
     }
-    let (interrupted, bugs) = (judged.interrupted, judged.bugs.clone());
+    let bugs = judged.bugs.clone();
     let seen = Circumstances { version, resumed: kept.is_some(), timeline, interference, left_behind };
-    Ok(Ended { report: assemble(header, judged, seen, &scene), interrupted, bugs })
+    Ok(Ended { report: assemble(header, judged, seen, &scene), bugs })
 }
 
 fn may_go_on(was: &Header, is: &Header) -> Result<(), Exit> {

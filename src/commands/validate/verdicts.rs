@@ -2,6 +2,7 @@
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 
+use crate::acceptance::report::{Comparison, Recommendation};
 use crate::acceptance::{Report, Verdict};
 use crate::commands::output;
 
@@ -42,25 +43,19 @@ fn table(report: &Report, width: Option<u16>) -> String {
 
 fn conclusion(report: &Report, strict: bool) -> Vec<String> {
     let [pass, fail, open] = [Verdict::Pass, Verdict::Fail, Verdict::NotJudged].map(|verdict| report.count(verdict));
-    let mut lines = Vec::new();
-    let ready = if fail > 0 {
-        let failed = report.results.iter().filter(|result| result.verdict == Verdict::Fail);
-        format!("not ready: {}", failed.map(|result| output::inert(&result.id)).collect::<Vec<_>>().join(", "))
-    } else if pass == 0 {
-        "not ready: nothing could be judged".to_owned()
-    } else if strict && open > 0 {
-        format!("not ready: {open} criteria were not judged, and --strict asks for all")
-    } else if open > 0 || !report.left_out.is_empty() {
-        "ready, as far as it was judged".to_owned()
-    } else {
-        "ready".to_owned()
-    };
     let left_out = match report.left_out.len() {
         0 => String::new(),
         some => format!(", {some} left out"),
     };
-    lines.push(format!("{pass} pass, {fail} fail, {open} not judged{left_out}"));
+    let mut lines = vec![format!("{pass} pass, {fail} fail, {open} not judged{left_out}")];
     lines.extend(report.interference.remarks.iter().map(|remark| format!("note: {}", output::inert(remark))));
-    lines.push(format!("{}: {ready}", report.target.name));
+    lines.extend(report.comparison.iter().flat_map(Comparison::lines));
+    if report.interrupted {
+        lines.push("The run was interrupted: this is no verdict on the whole.".to_owned());
+    }
+    if strict && open > 0 && fail == 0 {
+        lines.push(format!("Not accepted: {open} criteria were not judged, and --strict asks for all."));
+    }
+    lines.push(format!("{}: {}", report.target.name, Recommendation::of(report).sentence));
     lines
 }

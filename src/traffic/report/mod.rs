@@ -63,7 +63,7 @@ pub struct Run {
     pub closed: Option<usize>,
     /// When it began.
     pub began: Timestamp,
-    /// Seconds until the last request had ended.
+    /// Seconds that it took, from the first login until the queue was drained.
     pub seconds: f64,
     /// Users who sent.
     pub users: usize,

@@ -14,6 +14,10 @@ pub(in crate::web) const MOST_BYTES: usize = 8 * 1024;
 /// Longest name of a run or scenario.
 const LONGEST_NAME: usize = 100;
 
+pub(in crate::web) async fn list(State(sources): State<Arc<Sources>>) -> Result<Data, ApiError> {
+    Data::of(&json!({ "loads": sources.loads.all() }))
+}
+
 pub(in crate::web) async fn post(State(sources): State<Arc<Sources>>, body: String) -> Result<Data, ApiError> {
     let word: Word = super::read(&body)?;
     if !sources.view.targets().iter().any(|target| target.name == word.target) {
@@ -23,5 +27,5 @@ pub(in crate::web) async fn post(State(sources): State<Arc<Sources>>, body: Stri
         return Err(ApiError::BadData(format!("run and scenario have at most {LONGEST_NAME} bytes")));
     }
     sources.loads.hear(word);
-    Data::of(&json!({}))
+    list(State(sources)).await
 }

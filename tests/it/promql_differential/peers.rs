@@ -20,7 +20,7 @@ use memsentry::promql::Limits;
 use memsentry::rules::GroupView;
 use memsentry::runbooks::Runbooks;
 use memsentry::tsdb::{self, Tsdb};
-use memsentry::web::{ConfigState, Settings, Sources, Target, View, Web};
+use memsentry::web::{ConfigState, Loads, Settings, Sources, Target, View, Web};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
@@ -153,6 +153,7 @@ async fn serve(series: &[Series], cancel: CancellationToken) -> SocketAddr {
     let nobody = notify::Prepared::new(&notify::Settings::default(), "", Arc::default()).expect("nothing is wrong");
     let (notify, _) = Notify::in_memory(nobody, clock.clone(), &registry).await;
     let sources = Sources {
+        loads: Loads::new(&registry),
         started_at: clock.now(),
         clock,
         notify,

@@ -61,7 +61,8 @@ impl Axis {
                 let dense = decades(self.low, self.high, &[1.0, 2.0, 5.0]);
                 if dense.len() <= most { dense } else { decades(self.low, self.high, &[1.0]) }
             }
-            Kind::LogFromZero => [vec![0.0], decades(1.0, self.high, &[1.0])].concat(),
+            // One lies on zero where there is much above it.
+            Kind::LogFromZero => [vec![0.0], decades(10.0, self.high, &[1.0])].concat(),
         }
     }
 
@@ -122,7 +123,7 @@ mod tests {
             &[0.0, 60.0, 120.0, 180.0, 240.0, 300.0, 360.0]
         ));
         let counts = Axis::counts(1500.0, 100.0, 0.0);
-        assert!(counts.is_log() && close(&counts.ticks(5), &[0.0, 1.0, 10.0, 100.0, 1000.0]));
+        assert!(counts.is_log() && close(&counts.ticks(5), &[0.0, 10.0, 100.0, 1000.0]));
         assert!((counts.at(0.0) - 100.0).abs() < 1e-9 && !Axis::counts(9.0, 0.0, 1.0).is_log());
     }
 

@@ -28,7 +28,7 @@ pub(super) fn section(report: &Report) -> Markup {
 
 fn criterion(result: &CriterionResult) -> Markup {
     html! {
-        details.criterion class=(class_of(result.verdict)) id=(inert(&result.id)) open[result.verdict == Verdict::Fail] {
+        details class={ "criterion " (class_of(result.verdict)) } id=(inert(&result.id)) open[result.verdict == Verdict::Fail] {
             summary {
                 span.sign aria-hidden="true" { (sign(result.verdict)) }
                 span.what {
