@@ -286,3 +286,55 @@ async fn what_users_cannot_carry_or_nobody_allowed_is_not_judged_and_says_what_w
         assert!(summary.contains(reason), "{id}: {summary}");
     }
 }
+
+/// The one target of a configuration, with all that `--chaos` needs.
+fn configuration(reference: &Reference) -> String {
+    let service =
+        json!({"url": reference.api_url, "login": {"email": "probe@example.com", "password": "memsentry-demo"}});
+    let chaos = json!({"database_url": reference.chaos_database_url, "faults_url": reference.faults_url()});
+    let target = json!({
+        "name": "main",
+        "service": service,
+        "database": {"url": reference.database_url, "cleanup": true},
+        "validate": {"rate_limit": {"requests": 0}, "patience": "8s", "chaos": chaos},
+    });
+    json!({"targets": [target]}).to_string()
+}
+
+/// How many conversations there are; nothing while the database refuses everybody.
+async fn conversations(reference: &Reference) -> Option<i64> {
+    let mut connection = PgConnection::connect(&reference.chaos_database_url).await.ok()?;
+    sqlx::query_scalar("select count(*) from conversations").fetch_one(&mut connection).await.ok()
+}
+
+#[tokio::test]
+async fn killed_while_something_is_broken_all_is_as_it_was_a_little_later() {
+    let reference = Reference::start(FAST);
+    let healthy = reference.broken();
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("memsentry.yaml");
+    std::fs::write(&config, configuration(&reference)).unwrap();
+    for criterion in ["drains-backlog", "recovers-from-database-outage"] {
+        let mut run = std::process::Command::new(env!("CARGO_BIN_EXE_memsentry"))
+            .args(["validate", "--chaos", "--yes", "--only", criterion, "--config"])
+            .arg(&config)
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let watch = memsentry::model::Stopwatch::start();
+        // One is known by its rows, the other by what it broke.
+        while conversations(&reference).await.is_some_and(|count| count < 20) {
+            assert!(watch.elapsed().as_secs() < 60, "{criterion} broke nothing");
+            assert!(run.try_wait().unwrap().is_none(), "{criterion} ended before it broke anything");
+            tokio::time::sleep(StdDuration::from_millis(10)).await;
+        }
+        run.kill().unwrap();
+        run.wait().unwrap();
+        let watch = memsentry::model::Stopwatch::start();
+        while conversations(&reference).await != Some(0) || reference.broken() != healthy {
+            let state = reference.broken();
+            assert!(watch.elapsed().as_secs() < 60, "{criterion}: {state}, {:?}", conversations(&reference).await);
+            tokio::time::sleep(StdDuration::from_millis(100)).await;
+        }
+    }
+}
