@@ -18,7 +18,7 @@ use crate::reference::Reference;
 
 /// Nothing about the reference is slow, and a row has failed for good after some seconds.
 const FAST: &[&str] =
-    &["--rate-limit", "1000000", "--health-cache", "0s", "--agent-timeout", "1s", "--retry-backoff", "200ms"];
+    &["--rate-limit", "1000000", "--health-cache", "0s", "--agent-timeout", "500ms", "--retry-backoff", "200ms"];
 /// All criteria of these areas.
 const ALL: &[&str] = &[
     "schema-tables",
@@ -165,7 +165,7 @@ async fn with_all_promises_kept_everything_passes_and_nothing_is_left_behind() {
 async fn slowness_and_errors_break_the_performance_that_they_are_about() {
     quirk("slow-idle", &["update-latency", "retrieval-latency"], &["update-latency"]).await;
     let slow = json!({"latency": {"route": "memory", "ms": 600}});
-    fault(slow, &["retrieval-latency", "no-lost-updates"], &["retrieval-latency"]).await;
+    fault(slow, &["retrieval-latency", "concurrent-updates"], &["retrieval-latency"]).await;
     let errors = json!({"errors": {"route": "memory", "status": 500, "ratio": 0.1}});
     fault(errors, &["operation-success", "concurrent-updates"], &["operation-success"]).await;
     let tried = ["retrieval-latency", "concurrent-updates"];
@@ -252,8 +252,7 @@ async fn failing_rows_that_starve_others_or_are_forgotten_are_found() {
         "recovers-from-worker-stop",
     ];
     // Where a failure counts as done, nothing is poison.
-    let forgets = ["--quirk", "failures-count-as-done", "--agent-timeout", "500ms"];
-    arguments("failures-count-as-done", &forgets, &tried, &tried[1..5]).await;
+    quirk("failures-count-as-done", &tried, &tried[1..5]).await;
     let tried = ["recovers-from-agent-failure", "recovers-from-agent-garbage"];
     quirk("wipe-on-bad-json", &tried, &["recovers-from-agent-garbage"]).await;
 }
