@@ -59,7 +59,7 @@ fn promises(reference: &Reference) -> Promises {
             rate_limit: RateLimit { requests: 0, per: Duration::from_secs(60) },
             concurrency: vec![1, 10],
             stored_memories: 200,
-            patience: Some(Duration::from_secs(8)),
+            patience: Some(Duration::from_secs(6)),
             chaos: Some(chaos),
             ..acceptance::Settings::default()
         },
