@@ -8,6 +8,7 @@ mod check;
 mod demo;
 mod drill;
 mod guard;
+mod leftovers;
 mod load;
 mod logging;
 mod metrics;

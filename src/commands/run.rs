@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::app::{Daemon, Plan};
 use crate::config::LogFormat;
@@ -75,4 +76,11 @@ pub(super) fn blocking(work: impl Future<Output = Exit>) -> Exit {
             Exit::Bug
         }
     }
+}
+
+/// As many open connections as this process may have; a thousand at once need more than most shells give.
+pub(super) fn allow_many_connections() {
+    let limit = getrlimit(Resource::Nofile);
+    // Refused or not, the run goes on with what there is.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }

@@ -2,8 +2,8 @@
 
 use super::assumptions::{Standing, assumptions};
 use super::markdown::{Line, Page};
-use super::words::{counted, ratio, seconds, told, value};
-use super::{Area, CriterionResult, FigureValue, Report, Verdict, figures};
+use super::words::{counted, seconds, told, value};
+use super::{Area, CriterionResult, FigureValue, Report, Verdict, figures, opportunities};
 
 /// Entries that one section lists.
 const MOST: usize = 60;
@@ -105,51 +105,12 @@ fn open(report: &Report) -> Kind {
 }
 
 fn improve(report: &Report) -> Kind {
-    let mut entries = Vec::new();
-    for result in &report.results {
-        let Some((whole, parts)) = figures::parts(&result.evidence) else { continue };
-        let mean = figures::distribution(whole).map_or(0.0, |all| all.mean);
-        let list: Vec<String> = parts
-            .iter()
-            .map(|(part, share)| format!("{} {}", part.name, ratio((share * 100.0).round() / 100.0)))
-            .collect();
-        let first = parts.first().map_or("", |(part, _)| part.name.as_str());
-        entries.push(entry(
-            result,
-            &format!(
-                "of {} that {} takes in the mean: {}. Whoever wants it faster begins with {first}.",
-                seconds(mean),
-                whole.name,
-                list.join(", ")
-            ),
-        ));
+    let found = opportunities::all(report);
+    Kind {
+        title: "Where time goes",
+        meaning: "Opportunities to be faster, and where each begins.",
+        entries: found.into_iter().map(|(result, sentence)| entry(result, &sentence)).collect(),
     }
-    entries.extend(slow_tails(report));
-    Kind { title: "Where time goes", meaning: "Opportunities, largest first within each criterion.", entries }
-}
-
-/// Times whose slowest hundredth is far from their middle: something rare and slow is in them.
-fn slow_tails(report: &Report) -> Vec<Line> {
-    let mut entries = Vec::new();
-    for result in &report.results {
-        for figure in &result.evidence.figures {
-            let Some(all) = figures::distribution(figure).filter(|all| all.count >= 100 && figure.unit == "seconds")
-            else {
-                continue;
-            };
-            let (median, p99) = (all.quantile(0.5), all.quantile(0.99));
-            if p99 > 10.0 * median && p99 > 0.05 {
-                let text = format!(
-                    "{}: one in a hundred takes {} or more where the median is {}; something rare holds it up.",
-                    figure.name,
-                    seconds(p99),
-                    seconds(median)
-                );
-                entries.push(entry(result, &text));
-            }
-        }
-    }
-    entries
 }
 
 fn limits(report: &Report) -> Kind {
@@ -173,7 +134,7 @@ fn limits(report: &Report) -> Kind {
                         ),
                     ));
                 }
-            } else if let FigureValue::Number(_) = figure.value {
+            } else if matches!(figure.value, FigureValue::Number(_)) && figure.unit == "seconds" {
                 entries.push(entry(
                     result,
                     &format!("{} is one reading ({}); it may differ next time.", figure.name, told(figure).value),

@@ -21,7 +21,7 @@ use crate::traffic::Verdict;
 use crate::traffic::report::{self, Report};
 use crate::traffic::search::Found;
 
-use super::{Exit, Subcommand, output, with};
+use super::{Exit, Subcommand, leftovers, output, with};
 use plan::Plan;
 
 pub(super) const COMMAND: Subcommand = Subcommand {
@@ -100,27 +100,28 @@ fn run(arguments: Arguments) -> Exit {
             return Exit::Input;
         }
     };
-    let planned = plan::target(&loaded.config, arguments.target.as_deref()).and_then(|target| {
-        if let Some(run_id) = &arguments.clean_up {
-            return Ok(Err(super::run::blocking(session::clean_up(target, run_id))));
-        }
-        Plan::new(&arguments, &loaded.config, target).map(Ok)
-    });
-    let plan = match planned {
-        Ok(Ok(plan)) => plan,
-        Ok(Err(exit)) => return exit,
-        Err(problem) => {
-            output::problem(&problem, true, "");
-            return Exit::Input;
-        }
+    let refused = |problem: Problem| {
+        output::problem(&problem, true, "");
+        Exit::Input
+    };
+    let target = match plan::target(&loaded.config, arguments.target.as_deref()) {
+        Ok(target) => target,
+        Err(problem) => return refused(problem),
+    };
+    if let Some(run_id) = &arguments.clean_up {
+        return super::run::blocking(leftovers::clean_up(target, run_id));
+    }
+    let mut plan = match Plan::new(&arguments, &loaded.config, target) {
+        Ok(plan) => plan,
+        Err(problem) => return refused(problem),
     };
     plan.tell();
     if let Err(problem) = plan.confirm(&arguments) {
-        output::problem(&problem, true, "");
-        return Exit::Input;
+        return refused(problem);
     }
+    super::run::allow_many_connections();
     super::run::blocking(async {
-        match session::run(&plan, &arguments).await {
+        match session::run(&mut plan, &arguments, target).await {
             Ok(report) => finish(&report, &arguments),
             Err(exit) => exit,
         }

@@ -6,11 +6,12 @@
 use std::io::{BufRead, IsTerminal};
 use std::time::Duration as StdDuration;
 
+use crate::commands::leftovers;
 use crate::config::{Config, Target};
 use crate::memory_api::{Pace, Users};
 use crate::metrics::Registry;
 use crate::model::secret::redact_url;
-use crate::model::{Clock, Duration, Problem, Timestamp};
+use crate::model::{Clock, Duration, Problem};
 use crate::queue::Database;
 use crate::rules::slo;
 use crate::traffic::arrivals::{self, Stage};
@@ -18,8 +19,6 @@ use crate::traffic::{Loop, Objective, Operation, PROFILES, Profile, SCENARIOS, S
 
 use super::{Arguments, output};
 
-/// What ids of runs begin with.
-pub(super) const PREFIX: &str = "load-";
 /// Conversations at most unless told otherwise.
 const MOST_CHATS: f64 = 1_000.0;
 
@@ -32,6 +31,8 @@ pub(super) struct Plan {
     pub(super) profile: &'static str,
     pub(super) how: How,
     pub(super) users: Users,
+    /// Of each user.
+    pub(super) pace: Pace,
     pub(super) chats: usize,
     pub(super) in_flight: usize,
     pub(super) max_rate: f64,
@@ -107,11 +108,9 @@ impl Plan {
             .find(|row| row.name == arguments.profile)
             .ok_or_else(|| unknown("--profile", "profile", &arguments.profile, PROFILES.iter().map(|row| row.name)))?;
         let limit = target.validate.rate_limit;
-        // A little less than the limit: the service's window and ours do not begin together.
-        let kept = if limit.requests == 0 { 0 } else { (limit.requests * 19 / 20).max(1) };
-        let requests = if arguments.ignore_rate_limit { 0 } else { kept };
-        let pace = Pace { requests, per: limit.per };
-        let each = f64::from(kept) / limit.per.std().as_secs_f64() / scenario.cost().max(f64::MIN_POSITIVE);
+        let kept = limit.pace();
+        let pace = if arguments.ignore_rate_limit { Pace { requests: 0, ..kept } } else { kept };
+        let each = f64::from(kept.requests) / kept.per.std().as_secs_f64() / scenario.cost().max(f64::MIN_POSITIVE);
         #[allow(clippy::cast_precision_loss)] // some thousand users
         let allowed = if limit.requests == 0 { f64::INFINITY } else { each * (target.users.len() + 1) as f64 };
         let mut warnings = Vec::new();
@@ -120,7 +119,7 @@ impl Plan {
         let clock = Clock::system();
         let users = Users::new(&target.name, &target.service, &target.users, pace, &Registry::new(), &clock)
             .map_err(|problem| problem.below("service").below(&target.name))?;
-        let run_id = run_id(clock.now());
+        let run_id = leftovers::run_id(leftovers::LOADS, clock.now());
         let database = target.database.as_ref().map(|settings| Database::new(settings, &run_id));
         removable(arguments, scenario, database.as_ref(), &target.name)?;
         let peak = how.peak(arguments.max_rate).min(allowed);
@@ -133,6 +132,7 @@ impl Plan {
             how,
             chats: if scenario.needs_chats() { chats(arguments, peak, users.all().len()) } else { 0 },
             users,
+            pace,
             in_flight: usize::try_from(arguments.in_flight).unwrap_or(usize::MAX),
             max_rate: arguments.max_rate,
             drain: arguments.drain.std(),
@@ -286,13 +286,6 @@ fn objectives(config: &Config) -> Vec<Objective> {
         Some(Objective { slo: threshold.slo, operation, share: threshold.objective, at_most })
     };
     slo::thresholds(&config.slos).into_iter().filter_map(of).collect()
-}
-
-/// A new run's id: when it began, and something that no other run has.
-fn run_id(now: Timestamp) -> String {
-    let digits: String = now.to_string().chars().filter(char::is_ascii_digit).take(14).collect();
-    let (day, time) = digits.split_at(digits.len().min(8));
-    format!("{PREFIX}{day}-{time}-{:08x}", rand::random::<u32>())
 }
 
 /// A constant rate for one step of a search.

@@ -8,9 +8,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::acceptance::remove_data;
+use crate::commands::guard::Guard;
+use crate::commands::{leftovers, remote};
 use crate::config::Target;
 use crate::model::{Clock, Problem, Stopwatch, Timestamp};
-use crate::queue::Database;
 use crate::traffic::report::{Cleanup, Queue, Report, Rows, Run, SearchReport, SearchStep, Sent};
 use crate::traffic::search::{Found, Next, Search, Went};
 use crate::traffic::{self, Loop, Verdict};
@@ -29,16 +30,46 @@ const COUNTED: usize = 20;
 /// Between two steps of a search, for what lingers.
 const REST: StdDuration = StdDuration::from_secs(1);
 
-/// Runs it.
-pub(super) async fn run(plan: &Plan, arguments: &Arguments) -> Result<Report, Exit> {
+/// Runs it, with a guard beside it that removes what it made if this process dies.
+pub(super) async fn run(plan: &mut Plan, arguments: &Arguments, target: &Target) -> Result<Report, Exit> {
+    share_with_a_daemon(plan, arguments, target).await;
+    leftovers::look(target, &plan.run_id, leftovers::LOADS).await;
+    let guard = match &plan.database {
+        Some(_) if plan.chats > 0 => {
+            let guard = Guard::start(&arguments.config, &plan.target, &plan.run_id, None).await;
+            Some(guard.map_err(|error| {
+                output::talk(&format!("error: {error:#}"));
+                Exit::Input
+            })?)
+        }
+        _ => None,
+    };
     let cancel = CancellationToken::new();
     tokio::select! {
-        report = whole(plan, arguments, &cancel) => report,
+        report = whole(plan, arguments, &cancel) => {
+            // What could not be removed the guard need not try again: it was tried for long, and is told.
+            if let Some(guard) = guard {
+                guard.done().await;
+            }
+            report
+        }
         () = interrupted(&cancel) => {
-            output::talk(&format!("left at once; what {} made may still be there\nhint: memsentry load --clean-up {0}",
-                plan.run_id));
+            output::talk("left at once; the guard removes what there is");
             Err(Exit::NoVerdict)
         }
+    }
+}
+
+/// The daemon that watches this target sends as the first user too; its part of that user's limit is left to it.
+async fn share_with_a_daemon(plan: &mut Plan, arguments: &Arguments, target: &Target) {
+    if plan.pace.requests > 0 && remote::watches(&arguments.config, &target.name).await {
+        let shared = target.service.requests_per_minute;
+        output::talk(&format!(
+            "note: a daemon with this configuration is running and sends as the first user too; up to {shared} requests \
+             a minute of that user's limit are left to it"
+        ));
+        let taken = target.validate.rate_limit.share_of(shared);
+        plan.users = plan.users.clone().sharing(taken, plan.pace);
     }
 }
 
@@ -222,30 +253,6 @@ async fn remove(plan: &Plan, made: &Made, rows: u64, display: &Display) -> Optio
                 plan.run_id
             ));
             Some(Cleanup { removed: known, left: None })
-        }
-    }
-}
-
-/// Removes what an earlier run left behind.
-pub(super) async fn clean_up(target: &Target, run_id: &str) -> Exit {
-    if !["load-", "validate-"].iter().any(|prefix| run_id.starts_with(prefix)) {
-        let problem = Problem::at("--clean-up", format!("{run_id:?} is not the id of a run"));
-        output::problem(&problem.note("ids of runs begin with load- or validate-"), true, "");
-        return Exit::Input;
-    }
-    let Some(settings) = &target.database else {
-        let problem = Problem::at("--clean-up", format!("target {:?} has no database", target.name));
-        output::problem(&problem, true, "");
-        return Exit::Input;
-    };
-    match remove_data(&Database::new(settings, run_id), REMOVE_FOR).await {
-        Ok(sweep) => {
-            output::data(&format!("removed {} conversations of {run_id}, {} are left", sweep.removed, sweep.left));
-            if sweep.left == 0 { Exit::Fine } else { Exit::No }
-        }
-        Err(error) => {
-            output::talk(&format!("error: the data of {run_id} could not be removed: {error}"));
-            Exit::No
         }
     }
 }

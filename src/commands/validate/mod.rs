@@ -5,7 +5,6 @@
 
 mod display;
 mod files;
-mod leftovers;
 mod session;
 mod stage;
 mod verdicts;
@@ -20,7 +19,7 @@ use crate::acceptance::Verdict;
 use crate::acceptance::report::compare;
 use crate::config::{self, Loaded};
 
-use super::{Exit, Subcommand, output, with};
+use super::{Exit, Subcommand, leftovers, output, with};
 
 pub(super) const COMMAND: Subcommand = Subcommand {
     name: "validate",
@@ -83,7 +82,7 @@ fn run(arguments: Arguments) -> Exit {
             return Exit::Input;
         }
     };
-    stage::allow_many_connections();
+    super::run::allow_many_connections();
     super::run::blocking(async {
         match start(&arguments, loaded).await {
             Ok(exit) | Err(exit) => exit,

@@ -61,7 +61,7 @@ pub(super) async fn run(
     // Only now the folder is ours, and what the interrupted run wrote last is in it.
     let kept = if kept.is_some() { self::kept(arguments)? } else { None };
     let journal = journal(arguments, &header, kept.is_some())?;
-    leftovers::look(target, &scene).await;
+    leftovers::look(target, &scene.run_id, leftovers::VALIDATIONS).await;
     let version = scene.users.first().client().health().await.ok().and_then(|health| health.value.version);
 
     let observer = Observer::continuing(kept.as_ref().map(|kept| kept.timeline.clone()).unwrap_or_default());

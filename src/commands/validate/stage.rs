@@ -1,22 +1,20 @@
 //! Sets the scene of a run: target, users and their pace, database, promises, plan.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio_util::sync::CancellationToken;
 
 use crate::acceptance::journal::Kept;
 use crate::acceptance::{CRITERIA, Choice, Healing, Plan, Promises, Scene};
+use crate::commands::leftovers::{self, VALIDATIONS};
 use crate::commands::{Exit, output, remote};
 use crate::config::{Config, Target};
 use crate::memory_api::{self, Users};
 use crate::metrics::Registry;
-use crate::model::{Clock, Problem, Timestamp};
+use crate::model::{Clock, Problem};
 use crate::queue::Database;
 use crate::rules::slo::{self, Operation};
 
 use super::Arguments;
 
-/// What ids of runs begin with.
-pub(super) const PREFIX: &str = "validate-";
 /// Connections of one user at most, however many updates at once were promised.
 const MOST_CONNECTIONS: usize = 2_000;
 
@@ -52,7 +50,7 @@ pub(super) async fn scene(
         return Err(refused(&Problem::at("--chaos", message).hint("see docs/validate.md")));
     }
     let clock = Clock::system();
-    let run_id = kept.map_or_else(|| run_id(clock.now()), |kept| kept.header.run_id.clone());
+    let run_id = kept.map_or_else(|| leftovers::run_id(VALIDATIONS, clock.now()), |kept| kept.header.run_id.clone());
     let pace = target.validate.rate_limit.pace();
     let registry = Registry::new();
     let service = with_connections(target);
@@ -118,29 +116,4 @@ fn with_connections(target: &Target) -> memory_api::Settings {
     let most = target.validate.concurrency.iter().copied().max().unwrap_or(1);
     let most = usize::try_from(most).unwrap_or(MOST_CONNECTIONS).min(MOST_CONNECTIONS);
     memory_api::Settings { max_connections: target.service.max_connections.max(most), ..target.service.clone() }
-}
-
-/// As many open connections as this process may have; a thousand at once need more than most shells give.
-pub(super) fn allow_many_connections() {
-    let limit = getrlimit(Resource::Nofile);
-    // Refused or not, the run goes on with what there is.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
-}
-
-/// A new run's id: when it began, and something that no other run has.
-fn run_id(now: Timestamp) -> String {
-    let digits: String = now.rfc3339().chars().filter(char::is_ascii_digit).take(14).collect();
-    let (day, time) = digits.split_at(digits.len().min(8));
-    format!("{PREFIX}{day}-{time}-{:08x}", rand::random::<u32>())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_run_id_says_when_and_is_a_name() {
-        let id = run_id(Timestamp::from_millis(1_700_000_000_123));
-        assert!(id.starts_with("validate-20231114-221320-") && id.len() == 33, "{id}");
-    }
 }

@@ -29,6 +29,15 @@ fn count(reference: &Reference, sql: &'static str) -> i64 {
     })
 }
 
+/// Asks again and again until it is so.
+fn wait_for(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 const CONVERSATIONS: &str = "select count(*) from conversations";
 
 #[test]
@@ -75,16 +84,27 @@ fn updates_that_are_not_processed_break_the_objective_and_are_counted() {
 }
 
 #[test]
+fn a_run_that_is_killed_leaves_nothing_behind_either() {
+    let reference = Reference::start(&[]);
+    let config = config(&reference, 0);
+    let mut child = config
+        .command(&["--rate", "1", "--duration", "60s", "--profile", "soak"])
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    wait_for("something is sent", || count(&reference, "select count(*) from chat_context_queue") > 0);
+    child.kill().expect("SIGKILL");
+    child.wait().expect("it ended");
+    wait_for("the guard has removed it", || count(&reference, CONVERSATIONS) == 0);
+}
+
+#[test]
 fn ctrl_c_ends_it_early_without_a_verdict_and_without_leaving_data() {
     let reference = Reference::start(&[]);
     let config = config(&reference, 0);
     let mut command = config.command(&["--rate", "1", "--duration", "60s", "--profile", "soak", "--json"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while count(&reference, "select count(*) from chat_context_queue") == 0 {
-        assert!(Instant::now() < deadline, "nothing was sent");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    wait_for("something is sent", || count(&reference, "select count(*) from chat_context_queue") > 0);
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("a signal");
     let ended = super::Ended(child.wait_with_output().expect("an end"));

@@ -1,17 +1,20 @@
-//! What earlier runs left behind: removed when it is old, offered when it is not.
+//! Ids of runs, and what earlier runs left behind: removed when it is old, offered when it is not.
 
 use std::time::Duration as StdDuration;
 
-use crate::acceptance::{Scene, remove_data};
-use crate::commands::{Exit, output};
+use crate::acceptance::remove_data;
 use crate::config::Target;
-use crate::model::Problem;
+use crate::model::{Problem, Timestamp};
 use crate::queue::Database;
 
-use super::stage::{PREFIX, refused};
+use super::{Exit, output};
 
+/// What ids of validations begin with.
+pub(super) const VALIDATIONS: &str = "validate-";
+/// What ids of loads begin with.
+pub(super) const LOADS: &str = "load-";
 /// Runs whose data may be removed by their id. What the daemon's probes made has other marks.
-const RUNS: [&str; 2] = [PREFIX, "load-"];
+const RUNS: [&str; 2] = [VALIDATIONS, LOADS];
 /// What is older belongs to no run any more, in seconds.
 const OLD: f64 = 3600.0;
 /// How long removal is tried.
@@ -43,12 +46,13 @@ pub(super) async fn clean_up(target: &Target, run_id: &str) -> Exit {
     }
 }
 
-/// Before a run: removes what earlier ones left more than an hour ago, and says what there is besides.
-pub(super) async fn look(target: &Target, scene: &Scene) {
-    let (Some(database), Some(settings)) = (&scene.database, &target.database) else { return };
+/// Before the run `own`: removes what earlier ones with ids of this prefix left more than an hour ago, and says what
+/// there is besides.
+pub(super) async fn look(target: &Target, own: &str, prefix: &str) {
+    let Some(settings) = &target.database else { return };
     // A database that gives no answer will be said where it matters.
-    let Ok(leftovers) = database.leftovers(PREFIX).await else { return };
-    for left in leftovers.iter().filter(|left| left.run_id != scene.run_id) {
+    let Ok(leftovers) = Database::new(settings, own).leftovers(prefix).await else { return };
+    for left in leftovers.iter().filter(|left| left.run_id != own) {
         let (run, count) = (&left.run_id, left.conversations);
         if left.youngest_seconds > OLD && settings.cleanup {
             match remove_data(&Database::new(settings, run), REMOVE_FOR).await {
@@ -61,5 +65,29 @@ pub(super) async fn look(target: &Target, scene: &Scene) {
                  them with memsentry validate --clean-up {run}"
             ));
         }
+    }
+}
+
+/// What was given cannot be used.
+fn refused(problem: &Problem) -> Exit {
+    output::problem(problem, true, "");
+    Exit::Input
+}
+
+/// A new run's id: when it began, and something that no other run has.
+pub(super) fn run_id(prefix: &str, now: Timestamp) -> String {
+    let digits: String = now.rfc3339().chars().filter(char::is_ascii_digit).take(14).collect();
+    let (day, time) = digits.split_at(digits.len().min(8));
+    format!("{prefix}{day}-{time}-{:08x}", rand::random::<u32>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_id_says_when_and_is_a_name() {
+        let id = run_id(VALIDATIONS, Timestamp::from_millis(1_700_000_000_123));
+        assert!(id.starts_with("validate-20231114-221320-") && id.len() == 33, "{id}");
     }
 }
