@@ -286,18 +286,25 @@ async fn what_users_cannot_carry_or_nobody_allowed_is_not_judged_and_says_what_w
     }
 }
 
-/// The one target of a configuration, with all that `--chaos` needs.
-fn configuration(reference: &Reference) -> String {
-    let service =
-        json!({"url": reference.api_url, "login": {"email": "probe@example.com", "password": "memsentry-demo"}});
-    let chaos = json!({"database_url": reference.chaos_database_url, "faults_url": reference.faults_url()});
+/// A configuration with one target and all that `--chaos` needs; its secrets are in files beside it.
+fn configure(reference: &Reference, folder: &std::path::Path) -> std::path::PathBuf {
+    let chaos_url = &reference.chaos_database_url;
+    for (file, secret) in
+        [("password", "memsentry-demo"), ("database-url", &reference.database_url), ("chaos-url", chaos_url)]
+    {
+        std::fs::write(folder.join(file), secret).unwrap();
+    }
+    let login = json!({"email": "probe@example.com", "password_file": "password"});
+    let chaos = json!({"database_url_file": "chaos-url", "faults_url": reference.faults_url()});
     let target = json!({
         "name": "main",
-        "service": service,
-        "database": {"url": reference.database_url, "cleanup": true},
+        "service": {"url": reference.api_url, "login": login},
+        "database": {"url_file": "database-url", "cleanup": true},
         "validate": {"rate_limit": {"requests": 0}, "patience": "8s", "chaos": chaos},
     });
-    json!({"targets": [target]}).to_string()
+    let config = folder.join("memsentry.yaml");
+    std::fs::write(&config, json!({"targets": [target]}).to_string()).unwrap();
+    config
 }
 
 /// How many conversations there are; nothing while the database refuses everybody.
@@ -311,8 +318,7 @@ async fn killed_while_something_is_broken_all_is_as_it_was_a_little_later() {
     let reference = Reference::start(FAST);
     let healthy = reference.broken();
     let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("memsentry.yaml");
-    std::fs::write(&config, configuration(&reference)).unwrap();
+    let config = configure(&reference, folder.path());
     for criterion in ["drains-backlog", "recovers-from-database-outage"] {
         let mut run = std::process::Command::new(env!("CARGO_BIN_EXE_memsentry"))
             .args(["validate", "--chaos", "--yes", "--only", criterion, "--config"])
