@@ -46,7 +46,11 @@ pub fn measure(table: &mut Table, folder: &Path) {
             ("memsentry", ours(&closed).map(|report| report["sent"]["rate"].as_f64().unwrap_or(f64::NAN))),
             ("wrk", printed("wrk", &["-t1", "-c", CONNECTIONS, "-d", LENGTH, &url])),
             ("hey", printed("hey", &["-z", LENGTH, "-c", CONNECTIONS, &url])),
-            ("oha", oha(&["-z", LENGTH, "-c", CONNECTIONS, &url]).and_then(|said| said["summary"]["requestsPerSec"].as_f64())),
+            (
+                "oha",
+                oha(&["-z", LENGTH, "-c", CONNECTIONS, &url])
+                    .and_then(|said| said["summary"]["requestsPerSec"].as_f64()),
+            ),
         ];
         for (name, figure) in figures {
             let Some(figure) = figure else { continue };
@@ -72,7 +76,8 @@ fn accuracy(table: &mut Table, config: &Path, folder: &Path) {
     for _ in 0..ROUNDS {
         let server = Server::start("5");
         configuration(folder, &server.address);
-        let report = memsentry(config, &["--profile", "soak", "--rate", RATE, "--duration", LENGTH, "--max-rate", RATE]);
+        let report =
+            memsentry(config, &["--profile", "soak", "--rate", RATE, "--duration", LENGTH, "--max-rate", RATE]);
         let report = report.expect("memsentry load runs");
         let quantiles = report["sent"]["steps"][0]["latency"]["quantiles"].as_array().expect("quantiles").clone();
         let p99 = quantiles.iter().find(|kept| kept["q"] == 0.99).and_then(|kept| kept["value"].as_f64());

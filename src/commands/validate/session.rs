@@ -68,7 +68,8 @@ pub(super) async fn run(
     let results = kept.as_ref().map(|kept| kept.results.clone()).unwrap_or_default();
     let progress = Progress::new(plan, &results);
     let judged = {
-        let keeper = Keeper { journal: RefCell::new(journal), observer: &observer, written: RefCell::new(None) };
+        let written = kept.as_ref().and_then(|kept| kept.timeline.last()).map(|point| point.at);
+        let keeper = Keeper { journal: RefCell::new(journal), observer: &observer, written: RefCell::new(written) };
         let judging = judge(plan, &scene, &results, |event| {
             progress.hear(&event);
             if let Event::Ended(_) = event {
