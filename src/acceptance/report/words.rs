@@ -15,7 +15,7 @@ pub(super) const TOLD: [(f64, &str); 3] = [(0.5, "median"), (0.95, "p95"), (0.99
 /// The quantiles that so many samples can tell from the longest of them.
 pub(super) fn tellable(count: u64) -> impl Iterator<Item = (f64, &'static str)> {
     #[allow(clippy::cast_precision_loss)] // counts of requests
-    TOLD.into_iter().filter(move |(q, _)| (1.0 - q) * count as f64 > 0.999)
+    TOLD.into_iter().filter(move |(q, _)| (1.0 - q) * count as f64 >= 1.0)
 }
 
 /// Text from outside as one harmless line: line ends and tabs become blanks; every other control character, and what
@@ -292,5 +292,7 @@ mod tests {
         assert_eq!((few.samples.as_str(), few.promised.as_str()), ("100", "at most 2 s"));
         assert!(told(&figure(1000)).confidence.starts_with("p99 "));
         assert_eq!(told(&figure(2)).confidence, "too few samples to bound median, p95, p99");
+        assert_eq!(told(&figure(2)).value, "median 1 ms, longest 2 ms");
+        assert!(few.value.contains("p99 99 ms") && !told(&figure(99)).value.contains("p99"), "{}", few.value);
     }
 }
