@@ -16,9 +16,9 @@ use super::plan::about;
 use super::{CriterionResult, Evidence, Finding, Plan, Planned, Scene};
 
 /// A criterion is cut off after so many times its estimate,
-const PATIENCE: u32 = 3;
+const PATIENCE: u32 = 5;
 /// and not before this.
-const LEAST: StdDuration = StdDuration::from_secs(30);
+const LEAST: StdDuration = StdDuration::from_secs(60);
 
 /// What happens while a plan is judged; for whoever shows or keeps it.
 pub enum Event<'a> {
@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(
             verdicts,
             [
-                (Verdict::NotJudged, "it was not done after 30 s, where about 1 s was expected"),
+                (Verdict::NotJudged, "it was not done after 60 s, where about 1 s was expected"),
                 (Verdict::NotJudged, "memsentry itself failed here, which is a bug of its own: an index out of bounds"),
                 (Verdict::NotJudged, "no second user is configured"),
                 (Verdict::Pass, "as promised"),
@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(judged.bugs, ["panics"]);
         assert!(!judged.interrupted);
         assert_eq!(judged.results[1].evidence.notes, ["seen until then"]);
-        assert_eq!(judged.results[0].took, Duration::from_secs(30));
+        assert_eq!(judged.results[0].took, Duration::from_secs(60));
         assert_eq!(*heard.borrow(), ["hangs", "panics", "stumbles", "passes"]);
     }
 
