@@ -65,7 +65,7 @@ pub const TABLE: &[(Quirk, &str, &str)] = &[
         "fragile-worker",
         "a worker waits a second for a lock, and ends for good when the database fails it",
     ),
-    (Quirk::OnlyRecentRows, "only-recent-rows", "rows older than 2 s are overlooked for ever"),
+    (Quirk::OnlyRecentRows, "only-recent-rows", "rows older than 3 s are overlooked for ever"),
     (Quirk::FailuresCountAsDone, "failures-count-as-done", "a row that the agent fails is marked complete"),
     (
         Quirk::DropsSimultaneous,

@@ -34,8 +34,6 @@ pub(super) struct Chart<'a> {
     pub(super) ticks: Vec<(f64, String)>,
     /// Whether the vertical axis is logarithmic.
     pub(super) log: bool,
-    /// Drawn across, with its name.
-    pub(super) bound: Option<(f64, String)>,
     pub(super) lines: Vec<Line>,
 }
 
@@ -80,7 +78,6 @@ impl Chart<'_> {
             .lines
             .iter()
             .flat_map(|line| line.points.iter().filter_map(|(_, y)| *y))
-            .chain(self.bound.iter().map(|(at, _)| *at))
             .filter(|value| value.is_finite() && (!self.log || *value > 0.0))
             .collect();
         if values.is_empty() {
@@ -128,11 +125,6 @@ impl Chart<'_> {
                 text.tick x=(place) y=(bottom + 14.0) text-anchor="middle" { (label) }
             }
             text.tick x=(right) y=(HEIGHT - 4.0) text-anchor="end" { (self.below) }
-            @if let Some((at, name)) = &self.bound {
-                @let height = across(y.place(*at), bottom, TOP);
-                line.bound x1=(LEFT) x2=(right) y1=(height) y2=(height) {}
-                text.tick.bound x=(right - 4.0) y=(height - 4.0) text-anchor="end" { (name) }
-            }
         }
     }
 }
@@ -173,8 +165,7 @@ mod tests {
     fn chart(points: Vec<(f64, Option<f64>)>, log: bool) -> String {
         let lines = vec![Line { name: "p50", class: "a", points }];
         let show = plain;
-        let bound = None;
-        Chart { title: "Latency", show, below: "seconds", ticks: Vec::new(), log, bound, lines }.draw().into_string()
+        Chart { title: "Latency", show, below: "seconds", ticks: Vec::new(), log, lines }.draw().into_string()
     }
 
     #[test]

@@ -148,16 +148,7 @@ fn rates(sent: &Sent) -> Markup {
         lines.push(line("refused by the rate limit", "d", |p| p.limited));
     }
     let title = "Arrivals a second";
-    Chart {
-        title,
-        show: plain,
-        below: "seconds since the beginning",
-        ticks: Vec::new(),
-        log: false,
-        bound: None,
-        lines,
-    }
-    .draw()
+    Chart { title, show: plain, below: "seconds since the beginning", ticks: Vec::new(), log: false, lines }.draw()
 }
 
 fn latencies(sent: &Sent) -> Markup {
@@ -168,16 +159,7 @@ fn latencies(sent: &Sent) -> Markup {
     };
     let lines = vec![line("99th percentile", "c", |p| p.p99), line("median", "a", |p| p.p50)];
     let title = "Latency of requests, from their intended start";
-    Chart {
-        title,
-        show: seconds,
-        below: "seconds since the beginning",
-        ticks: Vec::new(),
-        log: true,
-        bound: None,
-        lines,
-    }
-    .draw()
+    Chart { title, show: seconds, below: "seconds since the beginning", ticks: Vec::new(), log: true, lines }.draw()
 }
 
 #[allow(clippy::cast_precision_loss)]
@@ -195,16 +177,7 @@ fn levels(queue: &Queue) -> Markup {
         },
     ];
     let title = "The queue";
-    Chart {
-        title,
-        show: plain,
-        below: "seconds since the beginning",
-        ticks: Vec::new(),
-        log: false,
-        bound: None,
-        lines,
-    }
-    .draw()
+    Chart { title, show: plain, below: "seconds since the beginning", ticks: Vec::new(), log: false, lines }.draw()
 }
 
 fn percentiles(report: &Report) -> Markup {
@@ -226,7 +199,7 @@ fn percentiles(report: &Report) -> Markup {
     #[allow(clippy::cast_precision_loss)]
     let ticks = SHOWN.iter().enumerate().map(|(at, (_, name))| (at as f64, (*name).to_owned())).collect();
     let title = "By percentile: so many percent took no longer";
-    Chart { title, show: seconds, below: "", ticks, log: true, bound: None, lines }.draw()
+    Chart { title, show: seconds, below: "", ticks, log: true, lines }.draw()
 }
 
 fn times(report: &Report) -> Markup {
