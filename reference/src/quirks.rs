@@ -60,8 +60,12 @@ pub const TABLE: &[(Quirk, &str, &str)] = &[
     (Quirk::TransactionPooler, "transaction-pooler", "database_url leads through a pooler that forgets the session"),
     (Quirk::UuidIds, "uuid-ids", "chat ids are of the database type uuid"),
     (Quirk::ChatsTable, "chats-table", "the table of conversations is called chats"),
-    (Quirk::FragileWorker, "fragile-worker", "a worker ends for good when the database fails it"),
-    (Quirk::OnlyRecentRows, "only-recent-rows", "rows older than 2 s are overlooked for ever"),
+    (
+        Quirk::FragileWorker,
+        "fragile-worker",
+        "a worker waits a second for a lock, and ends for good when the database fails it",
+    ),
+    (Quirk::OnlyRecentRows, "only-recent-rows", "rows older than 3 s are overlooked for ever"),
     (Quirk::FailuresCountAsDone, "failures-count-as-done", "a row that the agent fails is marked complete"),
     (
         Quirk::DropsSimultaneous,

@@ -142,7 +142,7 @@ impl Statements {
             oldest: format!(
                 "SELECT id, chat_id::text AS chat_id FROM chat_context_queue
                  WHERE status IN {OPEN} AND NOT (chat_id::text = ANY ($1))
-                   AND ($3 OR created_at > now() - interval '2 seconds')
+                   AND ($3 OR created_at > now() - interval '3 seconds')
                  ORDER BY {order} LIMIT $2"
             ),
             take: format!(

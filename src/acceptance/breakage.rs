@@ -309,9 +309,11 @@ impl Ending {
         let (lost, all) = self.forgotten;
         let lost =
             if lost == 0 { "nothing was lost".to_owned() } else { format!("{lost} of {all} are not in the memory") };
-        Finding::pass(format!(
-            "{said}; it recovered by itself in {recovered}; {accepted} of {accepted} updates that were accepted meanwhile \
-             were processed, {lost}"
-        ))
+        let processed = if accepted == 0 {
+            "no update was accepted meanwhile".to_owned()
+        } else {
+            format!("{accepted} of {accepted} updates that were accepted meanwhile were processed")
+        };
+        Finding::pass(format!("{said}; it recovered by itself in {recovered}; {processed}, {lost}"))
     }
 }

@@ -19,8 +19,9 @@ use super::{Chat, Evidence, Obstacle, Scene};
 
 /// Pause between two looks at a memory where there is no database to ask.
 const LOOK_AT_MEMORY: StdDuration = StdDuration::from_millis(250);
-/// Well-formed requests between two attempts. Errors that hit every n-th request, for any n, hit one of these.
-const CONTROLS: [usize; 2] = [2, 3];
+/// Well-formed requests between two attempts. Errors that are spread evenly, at whatever rate, come at distances that
+/// differ by one at most, so that they cannot hit all attempts and none of these.
+const CONTROLS: [usize; 3] = [2, 4, 3];
 
 impl Scene {
     /// One of the users, in turns, so that work is spread over their budgets.
@@ -230,5 +231,67 @@ mod tests {
         ] {
             assert_eq!(fields_problem(&body).as_deref(), Some(problem));
         }
+    }
+
+    fn scene(url: &str) -> Scene {
+        use crate::memory_api::{Pace, Settings, Users};
+        use crate::model::{Clock, Duration, Secret};
+        let service = Settings { token: Some(Secret::new("t".into())), ..Settings::new(url) };
+        let (pace, clock) = (Pace { requests: 0, per: Duration::from_secs(60) }, Clock::system());
+        Scene {
+            target: "main".into(),
+            run_id: "validate-1".into(),
+            users: Users::new("main", &service, &[], pace, &crate::metrics::Registry::new(), &clock).unwrap(),
+            database: None,
+            promises: super::super::Promises {
+                update_visible: (StdDuration::from_secs(2), 0.95),
+                retrieval: (StdDuration::from_millis(100), 0.99),
+                success: 0.995,
+                settings: super::super::Settings::default(),
+            },
+            chaos_allowed: false,
+            healing: super::super::Healing::unguarded(),
+            clock,
+            cancel: tokio_util::sync::CancellationToken::new(),
+        }
+    }
+
+    /// What [`Scene::tried`] makes of a bad request to a service that fails this share of all requests, spread evenly,
+    /// and bad ones always if `chokes`.
+    async fn tried(percent: usize, chokes: bool) -> Result<u16, Obstacle> {
+        use crate::memory_api::tests::fixture::{Fixture, Reply, Seen};
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        let number = AtomicUsize::new(1);
+        let fixture = Fixture::start(move |seen: &Seen| {
+            let (bad, number) = (seen.body == "bad", number.fetch_add(1, Ordering::SeqCst));
+            if number * percent / 100 > (number - 1) * percent / 100 || (bad && chokes) {
+                return Reply::Status(503, String::new());
+            }
+            if bad { Reply::Status(422, String::new()) } else { Reply::ok(r#"{"queue_id": "1", "status": "pending"}"#) }
+        })
+        .await;
+        let scene = scene(&fixture.url);
+        let chat = Chat { id: "c1".into(), user: scene.users.first().clone() };
+        let request = RawRequest::post(Route::MemoryUpdate, "bad");
+        // From several places in the pattern.
+        for _ in 0..12 {
+            if let Ok(answer) = scene.tried(&request, &chat, &mut Evidence::default()).await
+                && answer.status == 503
+            {
+                return Ok(503);
+            }
+            let _ = scene.memory(&chat, &mut Evidence::default()).await;
+        }
+        scene.tried(&request, &chat, &mut Evidence::default()).await.map(|answer| answer.status)
+    }
+
+    #[tokio::test]
+    async fn a_5xx_is_the_requests_fault_only_if_well_formed_requests_succeed_meanwhile() {
+        assert_eq!(tried(0, true).await, Ok(503));
+        for percent in [5, 10, 20, 25, 28, 30, 33, 40, 45, 50, 60, 75] {
+            let answer = tried(percent, false).await;
+            assert!(answer != Ok(503), "{percent} %: {answer:?}");
+        }
+        assert!(tried(100, true).await.is_err_and(|obstacle| obstacle.0.contains("fared no better")));
     }
 }

@@ -172,12 +172,13 @@ fn ask(tables: &[(TableRole, &String)], batch: &mut Batch) {
 /// What the answers to [`ask`] say.
 fn read(tables: &[(TableRole, &String)], answers: &Answers) -> sqlx::Result<Schema> {
     let mut schema = Schema::default();
-    for row in answers.rows(0) {
-        let name: String = row.try_get("name")?;
-        let Some((role, _)) = tables.iter().find(|(_, table)| **table == name) else { continue };
+    let found = answers.rows(0).iter().map(table).collect::<sqlx::Result<Vec<TableSchema>>>()?;
+    for (role, name) in tables {
         // Of several names for the conversations the first that exists counts.
-        if schema.table(*role).is_none() {
-            schema.tables.push((*role, table(row)?));
+        if let Some(table) = found.iter().find(|table| table.name == **name)
+            && schema.table(*role).is_none()
+        {
+            schema.tables.push((*role, table.clone()));
         }
     }
     for row in answers.rows(1) {

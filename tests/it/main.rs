@@ -81,6 +81,8 @@ mod store;
 mod storm;
 /// Unit tests of rules for people, build servers and programs.
 mod test_rules_command;
+/// A validation ends with the right exit code and leaves nothing behind, however it ends.
+mod validate;
 /// Against a service that keeps its promises the breaking criteria pass, and each switch fails its own.
 mod validate_breaks;
 /// Functional criteria pass where promises are kept, and each can fail.

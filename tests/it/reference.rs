@@ -81,7 +81,13 @@ impl Reference {
         self.call("DELETE", "");
     }
 
-    fn call(&self, method: &str, body: &str) {
+    /// What is broken, as JSON.
+    pub fn broken(&self) -> serde_json::Value {
+        let answer = self.call("GET", "");
+        serde_json::from_str(answer.split_once("\r\n\r\n").expect("a body").1).expect("JSON")
+    }
+
+    fn call(&self, method: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(&self.faults).expect("the faults endpoint listens");
         stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a time-out");
         let request = format!(
@@ -92,6 +98,7 @@ impl Reference {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        answer
     }
 
     /// How to reach it as the user for probes.

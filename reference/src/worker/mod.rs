@@ -58,9 +58,10 @@ impl Shared {
     ) -> Self {
         let quirks = settings.quirks();
         let endless = quirks.on(Quirk::EndlessRetries);
+        let fragile = quirks.on(Quirk::FragileWorker);
         Self {
             statements: Statements::new(layout),
-            connect,
+            connect: if fragile { connect.options([("lock_timeout", "1s")]) } else { connect },
             agent,
             agent_timeout: settings.agent_timeout,
             token_limit: settings.token_limit,

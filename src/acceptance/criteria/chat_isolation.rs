@@ -4,6 +4,8 @@ use super::super::steps::{nonce, together};
 use super::super::{Area, Chat, Criterion, Evidence, Finding, Obstacle, Scene};
 use crate::memory_api::Memory;
 
+/// What each chat is about. Names of their own: under a shared one a chat's own fact would hide another's.
+const SUBJECTS: [&str; CHATS] = ["garden gate", "bicycle lock", "hotel safe", "office door", "boat shed"];
 const CHATS: usize = 5;
 const ROUNDS: usize = 3;
 
@@ -26,10 +28,10 @@ async fn judge(scene: &Scene, evidence: &mut Evidence) -> Result<Finding, Obstac
     }
     let words: Vec<Vec<String>> = chats.iter().map(|_| (0..2 * ROUNDS).map(|_| nonce()).collect()).collect();
     for round in 0..ROUNDS {
-        let work = chats.iter().zip(&words).map(|(chat, words)| async move {
+        let work = chats.iter().zip(&words).zip(SUBJECTS).map(|((chat, words), subject)| async move {
             let mut own = Evidence::default();
-            let snippet =
-                format!("My code number {round} is {}. We spoke about {}.", words[2 * round], words[2 * round + 1]);
+            let (code, topic) = (&words[2 * round], &words[2 * round + 1]);
+            let snippet = format!("My {subject} code {round} is {code}. We spoke about {topic}.");
             (scene.processed(chat, &snippet, scene.patience(), &mut own).await, own)
         });
         together(evidence, work).await.into_iter().collect::<Result<Vec<_>, _>>()?;

@@ -20,11 +20,11 @@ pub(super) const CRITERION: Criterion = Criterion {
     area: Area::Edges,
     promise: "Malformed input of every kind is refused with a 4xx in the contract's form, or stored as the text that it is; it is never \
               answered with a 5xx and changes nothing else.",
-    method: "A table of about ninety cases against every endpoint: broken JSON, types, missing fields, encodings, control characters, \
-             sizes, headers, SQL and template injection, tricks in paths. A 5xx counts if it comes three times while well-formed \
+    method: "A table of some 130 cases against every endpoint: broken JSON, types, missing fields, encodings, control characters, \
+             sizes, headers, SQL and template injection, tricks in paths. A 5xx counts if it comes four times while well-formed \
              requests in between succeed. A chat beside it must stay as it was.",
     needs: &[],
-    estimate: |scene| scene.paced(130, 1),
+    estimate: |scene| scene.paced(140, 1),
     judge: |scene, evidence| Box::pin(judge(scene, evidence)),
 };
 
@@ -39,21 +39,26 @@ async fn judge(scene: &Scene, evidence: &mut Evidence) -> Result<Finding, Obstac
     // The witness need not be processed: what it must not do is change.
     scene.update(&witness, &format!("My locker code is {}.", nonce()), evidence).await?;
     let inputs = inputs(&Asked { chat: chat.id.clone(), metadata: scene.metadata() });
-    let (mut good, mut bad, mut untried) = (0, Vec::new(), Vec::new());
+    let (mut good, mut bad, mut untried, mut texts) = (0_u64, Vec::new(), Vec::new(), Vec::new());
     for input in &inputs {
         let (got, ok) = match scene.tried(&input.request, &chat, evidence).await {
             Ok(answer) => input.expected.judge(&answer),
             Err(obstacle) => (obstacle.to_string(), None),
         };
         match ok {
-            Some(true) => good += 1,
+            Some(true) => {
+                good += 1;
+                if let Expected::Stored(text) = &input.expected {
+                    texts.push((input.name, text.as_str()));
+                }
+            }
             Some(false) => bad.push(format!("{}: {got}", input.name)),
             None => untried.push(format!("{}: {got}", input.name)),
         }
         evidence.case(input.name, input.expected.words(), got, ok);
     }
     evidence.share("cases answered as promised", good, good + bad.len() as u64, Some(1.0));
-    let effects = effects(scene, &chat, &witness, &inputs, evidence).await?;
+    let effects = effects(scene, &chat, &witness, &texts, evidence).await?;
     let all = inputs.len();
     if let Some(first) = bad.first().or(effects.first()) {
         let count = bad.len() + effects.len();
@@ -75,23 +80,18 @@ async fn effects(
     scene: &Scene,
     chat: &Chat,
     witness: &Chat,
-    inputs: &[Input],
+    accepted: &[(&str, &str)],
     evidence: &mut Evidence,
 ) -> Result<Vec<String>, Obstacle> {
     let mut found = Vec::new();
     let Some(database) = &scene.database else { return Ok(found) };
     let queued = database.queued_texts(&[chat.id.clone(), witness.id.clone()]).await?;
-    for input in inputs {
-        let Expected::Stored(text) = &input.expected else { continue };
+    for (name, text) in accepted {
         let stored = queued.iter().any(|row| row.chat_id == chat.id && row.text.trim() == text.trim());
-        evidence.case(
-            &format!("{}, in the table", input.name),
-            "stored as it is",
-            if stored { "so" } else { "not so" },
-            Some(stored),
-        );
+        let got = if stored { "so" } else { "not so" };
+        evidence.case(&format!("{name}, in the table"), "stored as it is", got, Some(stored));
         if !stored {
-            found.push(format!("{}: it was accepted, and the table does not hold it", input.name));
+            found.push(format!("{name}: it was accepted, and the table does not hold it"));
         }
     }
     let beside = queued.iter().filter(|row| row.chat_id == witness.id).count();

@@ -9,9 +9,9 @@ use super::super::passage::{is_limit, mark, note, snippet};
 use super::super::tally::Tally;
 use super::super::{Area, Chat, Criterion, Evidence, Finding, Obstacle, Scene};
 
-/// With so many and no failure, 99.5 % are kept with 95 % confidence by the rule of three.
-const FEWEST: u64 = 600;
-const MOST: u64 = 1200;
+/// With so many and no failure, 99.5 % lie just below what is likely with 95 % confidence.
+const FEWEST: u64 = 800;
+const MOST: u64 = 1600;
 /// Conversations at once.
 const CHATS: usize = 6;
 /// Requests of each conversation in one round, and how many operations they are.

@@ -4,7 +4,7 @@ use std::time::Duration as StdDuration;
 
 use super::super::{Area, Criterion, Evidence, Finding, Need, Obstacle, Scene};
 use super::rate_limit::window::{Outcome, fill};
-use crate::memory_api::RawRequest;
+use crate::memory_api::{RawRequest, Route};
 
 /// Requests of the other user while the first is refused.
 const REQUESTS: u64 = 10;
@@ -30,15 +30,17 @@ async fn judge(scene: &Scene, evidence: &mut Evidence) -> Result<Finding, Obstac
 
 async fn measure(scene: &Scene, busy: &crate::memory_api::User, evidence: &mut Evidence) -> Result<Finding, Obstacle> {
     let other = scene.users.first();
-    let chat = scene.chat(other, evidence).await?;
     let filled = match fill(scene, busy, evidence).await? {
         Outcome::Filled(filled) => filled,
         Outcome::Broken(how) => return Err(Obstacle::new(how)),
     };
     let before = filled.send(evidence).await?;
+    // Conversations, because those need nothing that would have to be made before.
+    let body = serde_json::json!({ "metadata": scene.metadata() }).to_string();
+    let request = RawRequest::post(Route::Conversations, body);
     let (mut served, mut refused) = (0, 0);
     for _ in 0..REQUESTS {
-        let answer = other.turn().await.raw(&RawRequest::memory(&chat.id)).await?;
+        let answer = other.turn().await.raw(&request).await?;
         evidence.exchange(&answer.record);
         match answer.status {
             429 => refused += 1,

@@ -33,7 +33,9 @@ async fn judge(scene: &Scene, evidence: &mut Evidence) -> Result<Finding, Obstac
     }
     for (role, usual) in TABLES {
         let Some(table) = schema.table(*role) else { continue };
-        let may_delete = *role == TableRole::Conversations && database.may_clean_up();
+        // Where rows do not go with their conversation, cleaning up deletes them itself.
+        let cascades = table.references.iter().any(|(_, cascades)| *cascades);
+        let may_delete = database.may_clean_up() && (*role == TableRole::Conversations || !cascades);
         let must_read = *role == TableRole::Queue;
         let problems = problems(table, may_delete, must_read);
         let mut has = table.rights.join(", ");

@@ -1,9 +1,10 @@
 //! The technical debt: limits, open assumptions, and where it pays to improve, each derived from what was measured.
 
+use super::super::confidence::bounded;
 use super::assumptions::{Standing, assumptions};
 use super::markdown::{Line, Page};
-use super::words::{counted, ratio, seconds, told, value};
-use super::{Area, CriterionResult, FigureValue, Report, Verdict, figures};
+use super::words::{counted, seconds, told, whole};
+use super::{Area, CriterionResult, FigureValue, Report, Verdict, figures, opportunities};
 
 /// Entries that one section lists.
 const MOST: usize = 60;
@@ -87,8 +88,8 @@ fn close(report: &Report) -> Kind {
         }
     }
     Kind {
-        title: "Kept with little room",
-        meaning: "Promises that are kept, by a margin that the next slow day may use up or that more samples would have to confirm.",
+        title: "Kept without much certainty",
+        meaning: "Promises that are kept, but by a margin that the next slow day may use up, or in too few samples to be sure.",
         entries,
     }
 }
@@ -105,51 +106,12 @@ fn open(report: &Report) -> Kind {
 }
 
 fn improve(report: &Report) -> Kind {
-    let mut entries = Vec::new();
-    for result in &report.results {
-        let Some((whole, parts)) = figures::parts(&result.evidence) else { continue };
-        let mean = figures::distribution(whole).map_or(0.0, |all| all.mean);
-        let list: Vec<String> = parts
-            .iter()
-            .map(|(part, share)| format!("{} {}", part.name, ratio((share * 100.0).round() / 100.0)))
-            .collect();
-        let first = parts.first().map_or("", |(part, _)| part.name.as_str());
-        entries.push(entry(
-            result,
-            &format!(
-                "of {} that {} takes in the mean: {}. Whoever wants it faster begins with {first}.",
-                seconds(mean),
-                whole.name,
-                list.join(", ")
-            ),
-        ));
+    let found = opportunities::all(report);
+    Kind {
+        title: "Where time goes",
+        meaning: "Opportunities to be faster, and where each begins.",
+        entries: found.into_iter().map(|(result, sentence)| entry(result, &sentence)).collect(),
     }
-    entries.extend(slow_tails(report));
-    Kind { title: "Where time goes", meaning: "Opportunities, largest first within each criterion.", entries }
-}
-
-/// Times whose slowest hundredth is far from their middle: something rare and slow is in them.
-fn slow_tails(report: &Report) -> Vec<Line> {
-    let mut entries = Vec::new();
-    for result in &report.results {
-        for figure in &result.evidence.figures {
-            let Some(all) = figures::distribution(figure).filter(|all| all.count >= 100 && figure.unit == "seconds")
-            else {
-                continue;
-            };
-            let (median, p99) = (all.quantile(0.5), all.quantile(0.99));
-            if p99 > 10.0 * median && p99 > 0.05 {
-                let text = format!(
-                    "{}: one in a hundred takes {} or more where the median is {}; something rare holds it up.",
-                    figure.name,
-                    seconds(p99),
-                    seconds(median)
-                );
-                entries.push(entry(result, &text));
-            }
-        }
-    }
-    entries
 }
 
 fn limits(report: &Report) -> Kind {
@@ -157,33 +119,32 @@ fn limits(report: &Report) -> Kind {
     let mut entries: Vec<Line> = refuted
         .map(|assumption| Line::from(format!("It does not hold that {}: {}.", assumption.what, assumption.why)))
         .collect();
-    for result in &report.results {
-        for figure in result.evidence.figures.iter().filter(|figure| figure.promised.is_some()) {
-            if let Some(all) = figures::distribution(figure).filter(|all| all.count > 0) {
-                let told = told(figure);
-                if told.confidence.contains("too few") {
-                    entries.push(entry(
-                        result,
-                        &format!(
-                            "{} rests on {} samples: {}. The longest seen took {}.",
-                            figure.name,
-                            told.samples,
-                            told.confidence,
-                            value(all.max, &figure.unit)
-                        ),
-                    ));
-                }
-            } else if let FigureValue::Number(_) = figure.value {
-                entries.push(entry(
-                    result,
-                    &format!("{} is one reading ({}); it may differ next time.", figure.name, told(figure).value),
-                ));
+    let judged = report.results.iter().flat_map(|result| {
+        let figures = result.evidence.figures.iter().filter(|figure| figure.promised.is_some());
+        figures.map(move |figure| (result, figure))
+    });
+    let (mut readings, mut few) = (Vec::new(), Vec::new());
+    for (result, figure) in judged {
+        match &figure.value {
+            FigureValue::Number(_) if figure.unit == "seconds" => {
+                readings.push(format!("{} ({}: {})", told(figure).value, result.id, figure.name));
             }
+            FigureValue::Distribution(all) if all.count > 0 && !bounded(0.99, all.count) => {
+                few.push(format!("{} of {} ({})", whole(all.count), figure.name, result.id));
+            }
+            _ => {}
         }
     }
+    entries.extend(listed("Each is one reading, which may be another one next time", &readings));
+    entries.extend(listed("Too few samples to bound a p99, which takes 381, were taken of these times", &few));
     let length = seconds(report.ended.since(report.began).as_secs_f64());
     entries.push(Line::from(format!(
         "All of it is one run of {length} against one deployment: what takes longer to appear was not seen."
     )));
     Kind { title: "Limits of this validation", meaning: "How far the figures carry.", entries }
+}
+
+/// A sentence and what it is about; nothing if it is about nothing.
+fn listed(sentence: &str, items: &[String]) -> Option<Line> {
+    (!items.is_empty()).then(|| Line::from(format!("{sentence}: {}.", items.join("; "))))
 }

@@ -13,6 +13,7 @@ mod html;
 pub mod junit;
 mod markdown;
 mod notes;
+mod opportunities;
 mod recommendation;
 mod test_update;
 mod words;

@@ -68,13 +68,20 @@ pub(super) async fn run(
     let results = kept.as_ref().map(|kept| kept.results.clone()).unwrap_or_default();
     let progress = Progress::new(plan, &results);
     let judged = {
-        let keeper = Keeper { journal: RefCell::new(journal), observer: &observer, written: RefCell::new(None) };
-        let judging = judge(plan, &scene, &results, |event| {
-            progress.hear(&event);
-            if let Event::Ended(_) = event {
-                keeper.keep(&event);
-            }
-        });
+        let written = kept.as_ref().and_then(|kept| kept.timeline.last()).map(|point| point.at);
+        let keeper = Keeper { journal: RefCell::new(journal), observer: &observer, written: RefCell::new(written) };
+        let judging = judge(
+            plan,
+            &scene,
+            &results,
+            || observer.recent_lag(),
+            |event| {
+                progress.hear(&event);
+                if let Event::Ended(_) = event {
+                    keeper.keep(&event);
+                }
+            },
+        );
         let judged = tokio::select! {
             judged = judging => judged,
             () = observer.watch(&scene) => Judged::default(),

@@ -1,6 +1,6 @@
 //! The end of a run on standard output: a table of verdicts, and what it comes to.
 
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, Width, presets};
 
 use crate::acceptance::report::{Comparison, Recommendation};
 use crate::acceptance::{Report, Verdict};
@@ -16,7 +16,12 @@ pub(super) fn show(report: &Report, strict: bool) {
 /// On a terminal of this width; elsewhere each criterion is one line, for programs that read lines.
 fn table(report: &Report, width: Option<u16>) -> String {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(["criterion", "verdict", "took", "why"]);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none())).set_header([
+        "criterion",
+        "verdict",
+        "took",
+        "why",
+    ]);
     match width {
         Some(width) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
         None => table.set_content_arrangement(ContentArrangement::Disabled),

@@ -8,14 +8,12 @@ const DEEP: usize = 20_000;
 
 pub(super) fn cases(asked: &Asked) -> Vec<Input> {
     let good = format!(r#"{{"chat_id":"{}","context_snippet":"It rained.","trigger_source":"test"}}"#, asked.chat);
+    [syntax(asked, &good), encodings(asked, &good)].concat()
+}
+
+fn syntax(asked: &Asked, good: &str) -> Vec<Input> {
     let inner = good.trim_end_matches('}').to_owned();
     let with = |from: &str, to: &str| good.replacen(from, to, 1);
-    let little: Vec<u8> = good.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let big: Vec<u8> = good.encode_utf16().flat_map(u16::to_be_bytes).collect();
-    let snippet = |bytes: &[u8]| {
-        let (before, after) = good.split_once("It rained.").unwrap_or_default();
-        [before.as_bytes(), bytes, after.as_bytes()].concat()
-    };
     vec![
         asked.update("no body", "", Schema),
         asked.update("blanks for a body", "  \n ", Schema),
@@ -55,6 +53,21 @@ pub(super) fn cases(asked: &Asked) -> Vec<Input> {
             format!("{inner},\"x\":{}{}}}", "[".repeat(DEEP), "]".repeat(DEEP)),
             RefusedOrTaken,
         ),
+        asked.conversation("a conversation without a body", "", Schema),
+        asked.conversation("a conversation of broken JSON", "{\"metadata\": {", Schema),
+        asked.login("a login without a body", ""),
+        asked.login("a login of broken JSON", "{\"email\": "),
+    ]
+}
+
+fn encodings(asked: &Asked, good: &str) -> Vec<Input> {
+    let little: Vec<u8> = good.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = good.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let snippet = |bytes: &[u8]| {
+        let (before, after) = good.split_once("It rained.").unwrap_or_default();
+        [before.as_bytes(), bytes, after.as_bytes()].concat()
+    };
+    vec![
         asked.update("a byte that is no UTF-8", snippet(b"It \xff rained."), Schema),
         asked.update("UTF-8 that is cut off", snippet(b"It rained \xe2\x82"), Schema),
         asked.update("UTF-8 longer than needed", snippet(b"It \xc0\xaf rained."), Schema),
@@ -67,9 +80,5 @@ pub(super) fn cases(asked: &Asked) -> Vec<Input> {
         asked.update("a surrogate pair the wrong way round", snippet(b"It \\ude00\\ud83d rained."), RefusedOrTaken),
         asked.update("a megabyte of snippet", snippet(&vec![b'a'; 1024 * 1024]), RefusedOrTaken),
         asked.update("a megabyte of blanks around it", format!("{}{good}", " ".repeat(1024 * 1024)), RefusedOrTaken),
-        asked.conversation("a conversation without a body", "", Schema),
-        asked.conversation("a conversation of broken JSON", "{\"metadata\": {", Schema),
-        asked.login("a login without a body", ""),
-        asked.login("a login of broken JSON", "{\"email\": "),
     ]
 }

@@ -6,7 +6,7 @@
 use maud::{Markup, html};
 
 use super::super::super::confidence::bounded;
-use super::super::words::{TOLD, inert, ratio, told, value};
+use super::super::words::{TOLD, inert, ratio, tellable, told, value};
 use super::super::{Distribution, Figure, Report, figures};
 use super::axis::Axis;
 
@@ -75,12 +75,17 @@ fn drawing(figure: &Figure, all: &Distribution) -> Markup {
     html! {
         (grid(figure, &x))
         (bars(all, &x, limit))
-        @for (row, (q, name)) in TOLD.into_iter().enumerate() {
-            (mark(&x, all.quantile(q), row, "quantile", &format!("{name} {}", value(all.quantile(q), &figure.unit))))
+        @for (row, (q, _)) in tellable(all.count).enumerate() {
+            (line(&x, all.quantile(q), row, "quantile"))
             (interval(&x, all, q, row))
         }
+        @if let Some(limit) = limit { (line(&x, limit, TOLD.len(), "limit")) }
+        // After all lines, so that none crosses a label.
+        @for (row, (q, name)) in tellable(all.count).enumerate() {
+            (label(&x, all.quantile(q), row, "quantile", &format!("{name} {}", value(all.quantile(q), &figure.unit))))
+        }
         @if let Some(limit) = limit {
-            (mark(&x, limit, 3, "limit", &format!("promised ≤ {}", value(limit, &figure.unit))))
+            (label(&x, limit, TOLD.len(), "limit", &format!("promised ≤ {}", value(limit, &figure.unit))))
         }
     }
 }
@@ -116,13 +121,23 @@ fn bars(all: &Distribution, x: &Axis, limit: Option<f64>) -> Markup {
     }
 }
 
-/// A line across the bars with its label in a row of its own, so that labels never lie on each other.
-fn mark(x: &Axis, at: f64, row: usize, class: &str, label: &str) -> Markup {
-    let (at, top) = (x.at(at), 12.0 + ROW * f64::from(u8::try_from(row).unwrap_or(u8::MAX)));
+/// The base line of a row of labels above the bars. Each label has a row of its own, so that none lies on another.
+fn row_at(row: usize) -> f64 {
+    12.0 + ROW * f64::from(u8::try_from(row).unwrap_or(u8::MAX))
+}
+
+/// A line across the bars.
+fn line(x: &Axis, at: f64, row: usize, class: &str) -> Markup {
+    let at = px(x.at(at));
+    html! { line class=(class) x1=(at) x2=(at) y1=(px(row_at(row) - 9.0)) y2=(px(BOTTOM)) {} }
+}
+
+/// What the line stands for, on the side that has room.
+fn label(x: &Axis, at: f64, row: usize, class: &str, text: &str) -> Markup {
+    let at = x.at(at);
     let (anchor, beside) = if at > (LEFT + RIGHT) / 2.0 { ("end", -4.0) } else { ("start", 4.0) };
     html! {
-        line class=(class) x1=(px(at)) x2=(px(at)) y1=(px(top - 9.0)) y2=(px(BOTTOM)) {}
-        text class=(format!("label {class}")) x=(px(at + beside)) y=(px(top)) text-anchor=(anchor) { (label) }
+        text class={ "label " (class) } x=(px(at + beside)) y=(px(row_at(row))) text-anchor=(anchor) { (text) }
     }
 }
 
