@@ -147,12 +147,12 @@ impl Plan {
     pub(super) fn tell(&self) {
         let database = if self.database.is_some() { "its queue is followed" } else { "its queue cannot be followed" };
         output::talk(&format!(
-            "{} loads {} ({}): {}, {} users, {} conversations; {database}",
+            "{} loads {} ({}): {}, {}, {} conversations; {database}",
             self.run_id,
             self.target,
             self.url,
             self.manner(),
-            self.users.all().len(),
+            users(self.users.all().len()),
             self.chats
         ));
         self.warnings.iter().for_each(|warning| output::talk(&format!("warning: {warning}")));
@@ -189,6 +189,10 @@ impl Plan {
         let read = std::io::stdin().lock().read_line(&mut answer);
         if read.is_ok() && answer.trim() == self.target { Ok(()) } else { Err(refused("not confirmed")) }
     }
+}
+
+fn users(count: usize) -> String {
+    if count == 1 { "one user".to_owned() } else { format!("{count} users") }
 }
 
 fn rounded(length: StdDuration) -> Duration {
