@@ -296,7 +296,7 @@ mod tests {
         recorder.ended(done(0, 0, 900, Err(FailureReason::Timeout)));
         let step = recorder.step(Step::Update);
         assert_eq!((step.ended, step.succeeded, step.limited(), step.failed()), (4, 1, 1, 2));
-        assert_eq!((step.latency.len(), step.latency.min() / 1000, step.service.min() / 1000), (2, 49, 9));
+        assert_eq!((step.latency.len(), step.latency.min() / 1000, step.service.min() / 1000), (2, 49, 10));
         assert!(recorder.lag.max() >= 39_000);
         let progress = recorder.progress(StdDuration::from_secs(1), 3);
         assert_eq!((progress.ended, progress.limited, progress.in_flight), (4, 1, 3));

@@ -215,7 +215,7 @@ fn debt_comes_from_the_data() {
         "update visible: its p99 of",
         "facts kept: after 116 of 120 (96.67 %) the true share may still be as low as 91.74 %",
         "rate-limit: The promise of rate-limit. Not judged: no second user",
-        "That the database's clock agrees with ours: nobody could look into the database.",
+        "That the database's clock agrees with ours: it was not measured.",
         "others queued 3 rows during the run",
         "begins with wait",
         "Each is one reading, which may be another one next time: 3.2 s (recovers-from-agent-hang: recovery).",
