@@ -28,6 +28,10 @@ impl Stage {
     /// When the `n`-th of them is due, in seconds after its beginning.
     fn due(&self, n: f64) -> f64 {
         let slope = (self.to - self.from) / self.seconds.max(f64::MIN_POSITIVE);
+        // At the beginning of a rise from nothing there is no rate to divide by.
+        if n <= 0.0 {
+            return 0.0;
+        }
         // In this form nothing is lost where the slope is small, and there is no special case for a constant rate.
         let root = (self.from * self.from + 2.0 * slope * n).max(0.0).sqrt();
         let sum = self.from + root;
