@@ -41,7 +41,7 @@ pub struct Header {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
-    Run(Header),
+    Run(Box<Header>),
     Result(Box<CriterionResult>),
     Timeline(Vec<TimelinePoint>),
 }
@@ -72,7 +72,7 @@ impl Journal {
         let path = folder.join(JOURNAL);
         let file = OpenOptions::new().create(true).write(true).truncate(true).open(&path)?;
         let mut journal = Self { file, path };
-        journal.write(&Line::Run(header.clone()))?;
+        journal.write(&Line::Run(Box::new(header.clone())))?;
         Ok(journal)
     }
 
@@ -127,7 +127,7 @@ pub fn read(folder: &Path) -> io::Result<Option<Kept>> {
     let Ok(Line::Run(header)) = serde_json::from_str(first) else {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "its first line says nothing about a run"));
     };
-    let mut kept = Kept { header, results: Vec::new(), timeline: Vec::new() };
+    let mut kept = Kept { header: *header, results: Vec::new(), timeline: Vec::new() };
     for line in lines {
         match serde_json::from_str(line) {
             Ok(Line::Result(result)) => kept.results.push(*result),

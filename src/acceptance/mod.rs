@@ -16,6 +16,7 @@ mod fixture;
 mod heal;
 pub mod journal;
 mod observe;
+mod own_lag;
 mod passage;
 pub mod plan;
 pub mod report;

@@ -42,6 +42,8 @@ struct Seen {
     looks: u32,
     failed: u32,
     lag: Histogram<u64>,
+    /// The same since it was last asked for.
+    recent_lag: Histogram<u64>,
     database_ahead: Option<f64>,
     foreign: Option<u64>,
     /// Up to when rows of others are counted, by the database's clock.
@@ -56,6 +58,7 @@ impl Default for Seen {
             looks: 0,
             failed: 0,
             lag: histogram(),
+            recent_lag: histogram(),
             database_ahead: None,
             foreign: None,
             counted_to: None,
@@ -95,7 +98,10 @@ impl Observer {
             let now = u64::try_from(watch.elapsed().as_micros()).unwrap_or(u64::MAX);
             let late = now.saturating_sub(due).max(1);
             // Longer than an hour is beyond the histogram, and beyond any run.
-            let _ = self.seen().lag.record_correct(late, TICK_MICROS);
+            let mut seen = self.seen();
+            let _ = seen.lag.record_correct(late, TICK_MICROS);
+            let _ = seen.recent_lag.record_correct(late, TICK_MICROS);
+            drop(seen);
             due += late / TICK_MICROS * TICK_MICROS;
         }
     }
@@ -134,6 +140,13 @@ impl Observer {
             seen.foreign = Some(seen.foreign.unwrap_or(0).saturating_add(count));
             seen.counted_to = Some(to);
         }
+    }
+
+    /// How late our timers fired since this was last asked: the 99th percentile.
+    #[must_use]
+    pub fn recent_lag(&self) -> StdDuration {
+        let recent = std::mem::replace(&mut self.seen().recent_lag, histogram());
+        StdDuration::from_micros(recent.value_at_quantile(0.99))
     }
 
     /// The points that are later than `than`; to be kept while the run goes on.

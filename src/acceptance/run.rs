@@ -12,13 +12,14 @@ use futures_util::FutureExt;
 
 use crate::model::{Duration, Stopwatch};
 
+use super::own_lag;
 use super::plan::about;
 use super::{CriterionResult, Evidence, Finding, Plan, Planned, Scene};
 
 /// A criterion is cut off after so many times its estimate,
-const PATIENCE: u32 = 3;
+const PATIENCE: u32 = 5;
 /// and not before this.
-const LEAST: StdDuration = StdDuration::from_secs(30);
+const LEAST: StdDuration = StdDuration::from_secs(60);
 
 /// What happens while a plan is judged; for whoever shows or keeps it.
 pub enum Event<'a> {
@@ -48,8 +49,15 @@ enum Ending {
     Interrupted,
 }
 
-/// Judges what `kept` has not judged already. Ends early when the scene is cancelled.
-pub async fn judge(plan: &Plan, scene: &Scene, kept: &[CriterionResult], tell: impl Fn(Event<'_>)) -> Judged {
+/// Judges what `kept` has not judged already. Ends early when the scene is cancelled. `lag` says how late our own
+/// timers fired since it was last asked.
+pub async fn judge(
+    plan: &Plan,
+    scene: &Scene,
+    kept: &[CriterionResult],
+    lag: impl Fn() -> StdDuration,
+    tell: impl Fn(Event<'_>),
+) -> Judged {
     let mut judged = Judged::default();
     for planned in &plan.criteria {
         if let Some(result) = kept.iter().find(|result| result.id == planned.criterion.id) {
@@ -62,7 +70,9 @@ pub async fn judge(plan: &Plan, scene: &Scene, kept: &[CriterionResult], tell: i
             continue;
         }
         tell(Event::Begins(planned));
+        lag();
         let (mut result, ending) = judge_one(planned, scene).await;
+        own_lag::allow_for(&mut result, lag());
         if planned.unmet.is_none() && planned.criterion.breaks_things() {
             for failure in scene.healing.undo().await {
                 result.evidence.note(format!("what it broke could not be mended at once: {failure}"));
@@ -210,18 +220,24 @@ mod tests {
     async fn nothing_that_a_criterion_does_keeps_the_next_one_from_being_judged() {
         let plan = plan(&[&HANGS, &PANICS, &STUMBLES, &PASSES]);
         let (scene, heard) = (fixture::scene(), RefCell::new(Vec::new()));
-        let judged = judge(&plan, &scene, &[], |event| {
-            if let Event::Ended(result) = event {
-                heard.borrow_mut().push(result.id.clone());
-            }
-        });
+        let judged = judge(
+            &plan,
+            &scene,
+            &[],
+            || StdDuration::ZERO,
+            |event| {
+                if let Event::Ended(result) = event {
+                    heard.borrow_mut().push(result.id.clone());
+                }
+            },
+        );
         let judged = judged.await;
         let verdicts: Vec<(Verdict, &str)> =
             judged.results.iter().map(|result| (result.verdict, result.summary.as_str())).collect();
         assert_eq!(
             verdicts,
             [
-                (Verdict::NotJudged, "it was not done after 30 s, where about 1 s was expected"),
+                (Verdict::NotJudged, "it was not done after 60 s, where about 1 s was expected"),
                 (Verdict::NotJudged, "memsentry itself failed here, which is a bug of its own: an index out of bounds"),
                 (Verdict::NotJudged, "no second user is configured"),
                 (Verdict::Pass, "as promised"),
@@ -230,7 +246,7 @@ mod tests {
         assert_eq!(judged.bugs, ["panics"]);
         assert!(!judged.interrupted);
         assert_eq!(judged.results[1].evidence.notes, ["seen until then"]);
-        assert_eq!(judged.results[0].took, Duration::from_secs(30));
+        assert_eq!(judged.results[0].took, Duration::from_secs(60));
         assert_eq!(*heard.borrow(), ["hangs", "panics", "stumbles", "passes"]);
     }
 
@@ -239,11 +255,17 @@ mod tests {
         let plan = plan(&[&STUMBLES, &CANCELS, &PASSES]);
         let (scene, heard) = (fixture::scene(), RefCell::new(0));
         let kept = [fixture::result("stumbles")];
-        let judged = judge(&plan, &scene, &kept, |event| {
-            if let Event::Ended(_) = event {
-                *heard.borrow_mut() += 1;
-            }
-        });
+        let judged = judge(
+            &plan,
+            &scene,
+            &kept,
+            || StdDuration::ZERO,
+            |event| {
+                if let Event::Ended(_) = event {
+                    *heard.borrow_mut() += 1;
+                }
+            },
+        );
         let judged = judged.await;
         assert!(judged.interrupted && judged.bugs.is_empty());
         assert_eq!(*heard.borrow(), 0);
@@ -256,7 +278,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_criterion_broke_is_mended_after_it_and_a_failure_to_is_said() {
-        let judged = judge(&plan(&[&BREAKS]), &fixture::scene(), &[], |_| {}).await;
+        let judged = judge(&plan(&[&BREAKS]), &fixture::scene(), &[], || StdDuration::ZERO, |_| {}).await;
         assert_eq!(judged.results[0].verdict, Verdict::Pass);
         assert!(judged.unhealed[0].starts_with("breaks: the faults endpoint: "), "{:?}", judged.unhealed);
         assert!(judged.results[0].evidence.notes[0].contains("could not be mended"));

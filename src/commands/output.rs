@@ -80,6 +80,7 @@ pub(super) fn excerpt(problem: &Problem, text: &str, is_error: bool, name: &str)
     let bracketed = line.get(..offset).is_some_and(|before| before.contains(['{', '[']));
     let end = if bracketed { rest.find([',', ']', '}']) } else { rest.find(" #") };
     let length = end.unwrap_or(rest.len()).max(usize::from(!rest.is_empty()));
+    let text = &masked(text);
     let name = if name.is_empty() { String::new() } else { format!("{name} ") };
     let title = if problem.path.is_empty() {
         format!("{name}{}", problem.message)
@@ -95,6 +96,32 @@ pub(super) fn excerpt(problem: &Problem, text: &str, is_error: bool, name: &str)
     let group = Group::with_title(level.primary_title(title.as_str())).element(snippet);
     let group = group.elements(notes).elements(hints);
     Renderer::plain().render(&[group])
+}
+
+/// What a secret looks like in a file: the value of a key that calls itself one, or the password inside a URL.
+const SECRETS: &str = r#"(?im)["']?[\w-]*(?:password|secret|token|routing_key|service_key|credentials)["']?[ \t]*:[ \t]*(?:(?P<quoted>"(?:[^"\\\n]|\\.)*"?|'(?:[^'\n]|'')*'?)|(?P<plain>[^\s,}\]][^,}\]\n]*))|postgres(?:ql)?://[^\s/:@"']*:(?P<database>[^\s@"']+)@|://[^\s/:@"']*:(?P<url>[^\s@/"']+)@"#;
+
+/// A file's text with stars for its secrets: one that stands in the wrong place must not be shown by the very message
+/// that says so. Every byte keeps its place.
+fn masked(text: &str) -> String {
+    let hidden = || "*".repeat(text.len());
+    let Ok(secrets) = regex::Regex::new(SECRETS) else { return hidden() };
+    let mut masked = text.as_bytes().to_vec();
+    for found in secrets.captures_iter(text) {
+        let value = ["quoted", "plain", "database", "url"].into_iter().find_map(|name| Some((name, found.name(name)?)));
+        let Some((name, value)) = value else { continue };
+        let mut place = value.range();
+        let line = text.get(..place.start).and_then(|before| before.rsplit('\n').next()).unwrap_or("");
+        // Outside of braces a comma belongs to the value.
+        if name == "plain" && !line.contains(['{', '[']) {
+            place.end =
+                text.get(place.start..).and_then(|rest| rest.find('\n')).map_or(text.len(), |at| place.start + at);
+        }
+        if let Some(place) = masked.get_mut(place) {
+            place.fill(b'*');
+        }
+    }
+    String::from_utf8(masked).unwrap_or_else(|_| hidden())
 }
 
 #[cfg(test)]
@@ -114,5 +141,34 @@ mod tests {
         {
             assert!(shown.contains(part), "{part} in\n{shown}");
         }
+    }
+
+    #[test]
+    fn a_secret_in_the_wrong_place_is_not_shown_by_the_message_about_it() {
+        let shown = "a: {email: m@x, password: hunter2, pasword_file: pw}";
+        assert_eq!(masked(shown), "a: {email: m@x, password: *******, pasword_file: pw}");
+        for line in [
+            r#"{"service": {"login": {"password": "hunter2, really", "email": "m@x"}}}"#,
+            "auth_password: 'it''s hunter2'  # old",
+            "token: hunter2",
+            "url: postgres://u:hunter2@db/memory",
+            "routing_key: a,hunter2 # b",
+            "url: https://u:hunter2@host/x",
+            "password: \"hunter2",
+            "bearer_token: ümlaut-hunter2",
+        ] {
+            let masked = masked(line);
+            assert!(!masked.contains("hunter2") && masked.len() == line.len(), "{masked}");
+        }
+        for line in
+            ["password_file: secrets/pw", "token_env: TOKEN", "url: https://a:8080/x@y", "password:", "max_tokens: 5"]
+        {
+            assert_eq!(masked(line), line);
+        }
+        let mut problem = Problem::at("login.password", "a secret does not stand in this file");
+        problem.file = "m.yaml".into();
+        problem.place = Some(Place { line: 1, column: 27 });
+        let shown = excerpt(&problem, "a: {email: m@x, password: hunter2}\n", true, "");
+        assert!(!shown.contains("hunter2") && shown.contains("*******"), "{shown}");
     }
 }

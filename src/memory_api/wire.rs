@@ -80,7 +80,7 @@ impl Wire {
         let uri = |path: &str| {
             format!("{}{path}", endpoint.prefix)
                 .parse::<Uri>()
-                .map_err(|error| Problem::at("url", format!("its path cannot be sent: {error}")))
+                .map_err(|error| Box::new(Problem::at("url", format!("its path cannot be sent: {error}"))))
         };
         let mut reading = HeaderMap::with_capacity(6);
         reading.insert(HOST, endpoint.authority.clone());

@@ -131,7 +131,7 @@ pub struct Recorder {
     pub(super) due: u64,
     /// Begun.
     pub(super) started: u64,
-    /// Arrivals that began late because as many as allowed were under way.
+    /// Arrivals that began late or never, because as many as allowed were under way.
     pub(super) crowded: u64,
     /// Arrivals that began late or never, because no user had budget left or no conversation was free.
     pub(super) out_of_turn: u64,
@@ -197,6 +197,12 @@ impl Recorder {
             Some(HeldBack::OutOfTurn) => self.out_of_turn += 1,
             None => self.lag.saturating_record(micros(started.saturating_sub(intended))),
         }
+    }
+
+    /// So many arrivals were due and never began, because as many as allowed were under way to the end.
+    pub(super) fn left_out(&mut self, count: u64) {
+        self.due += count;
+        self.crowded += count;
     }
 
     /// An arrival never began, because no user had budget left and no conversation was free for too long.

@@ -134,7 +134,7 @@ fn voids(recorder: &Recorder, tightest: Option<StdDuration>, conditions: Conditi
     #[allow(clippy::cast_precision_loss)]
     let lag = recorder.lag.value_at_quantile(0.99) as f64 / 1e6;
     let most = tightest.map_or(LEAST_LAG, |bound| (bound.as_secs_f64() * LAG_SHARE).max(LEAST_LAG));
-    if recorder.lag.len() > 0 && lag > most {
+    if !recorder.lag.is_empty() && lag > most {
         reasons.push(format!(
             "the generator was saturated: the 99th percentile of its own lag is {:.1} ms, more than {:.0} ms",
             lag * 1e3,

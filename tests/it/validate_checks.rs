@@ -178,7 +178,7 @@ fn results(row: Row) -> Vec<CriterionResult> {
     let scene = scene(&reference, row);
     let choice = Choice { only: FUNCTIONAL.map(str::to_owned).into(), skip: Vec::new() };
     let plan = Plan::new(CRITERIA, &choice, &scene).expect("ids that exist");
-    let judged = runtime.block_on(judge(&plan, &scene, &[], |_| {}));
+    let judged = runtime.block_on(judge(&plan, &scene, &[], || StdDuration::ZERO, |_| {}));
     assert!(judged.bugs.is_empty(), "{:?}", judged.bugs);
     judged.results
 }

@@ -35,7 +35,7 @@ async fn judge(scene: &Scene, evidence: &mut Evidence) -> Result<Finding, Obstac
     let mut seen: Vec<Passage> = Vec::new();
     let mut chat = scene.chat(scene.users.freest(), evidence).await?;
     while !tally.is_decided() {
-        if tally.whole() > 0 && tally.whole() % PER_CHAT == 0 {
+        if tally.whole() > 0 && tally.whole().is_multiple_of(PER_CHAT) {
             chat = scene.chat(scene.users.freest(), evidence).await?;
         }
         tokio::time::sleep(promise.mul_f64(rand::random::<f64>())).await;

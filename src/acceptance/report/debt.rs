@@ -1,8 +1,9 @@
 //! The technical debt: limits, open assumptions, and where it pays to improve, each derived from what was measured.
 
+use super::super::confidence::bounded;
 use super::assumptions::{Standing, assumptions};
 use super::markdown::{Line, Page};
-use super::words::{counted, seconds, told, value};
+use super::words::{counted, seconds, told, whole};
 use super::{Area, CriterionResult, FigureValue, Report, Verdict, figures, opportunities};
 
 /// Entries that one section lists.
@@ -87,8 +88,8 @@ fn close(report: &Report) -> Kind {
         }
     }
     Kind {
-        title: "Kept with little room",
-        meaning: "Promises that are kept, by a margin that the next slow day may use up or that more samples would have to confirm.",
+        title: "Kept without much certainty",
+        meaning: "Promises that are kept, but by a margin that the next slow day may use up, or in too few samples to be sure.",
         entries,
     }
 }
@@ -118,33 +119,32 @@ fn limits(report: &Report) -> Kind {
     let mut entries: Vec<Line> = refuted
         .map(|assumption| Line::from(format!("It does not hold that {}: {}.", assumption.what, assumption.why)))
         .collect();
-    for result in &report.results {
-        for figure in result.evidence.figures.iter().filter(|figure| figure.promised.is_some()) {
-            if let Some(all) = figures::distribution(figure).filter(|all| all.count > 0) {
-                let told = told(figure);
-                if told.confidence.contains("too few") {
-                    entries.push(entry(
-                        result,
-                        &format!(
-                            "{} rests on {} samples: {}. The longest seen took {}.",
-                            figure.name,
-                            told.samples,
-                            told.confidence,
-                            value(all.max, &figure.unit)
-                        ),
-                    ));
-                }
-            } else if matches!(figure.value, FigureValue::Number(_)) && figure.unit == "seconds" {
-                entries.push(entry(
-                    result,
-                    &format!("{} is one reading ({}); it may differ next time.", figure.name, told(figure).value),
-                ));
+    let judged = report.results.iter().flat_map(|result| {
+        let figures = result.evidence.figures.iter().filter(|figure| figure.promised.is_some());
+        figures.map(move |figure| (result, figure))
+    });
+    let (mut readings, mut few) = (Vec::new(), Vec::new());
+    for (result, figure) in judged {
+        match &figure.value {
+            FigureValue::Number(_) if figure.unit == "seconds" => {
+                readings.push(format!("{} ({}: {})", told(figure).value, result.id, figure.name));
             }
+            FigureValue::Distribution(all) if all.count > 0 && !bounded(0.99, all.count) => {
+                few.push(format!("{} of {} ({})", whole(all.count), figure.name, result.id));
+            }
+            _ => {}
         }
     }
+    entries.extend(listed("Each is one reading, which may be another one next time", &readings));
+    entries.extend(listed("Too few samples to bound a p99, which takes 381, were taken of these times", &few));
     let length = seconds(report.ended.since(report.began).as_secs_f64());
     entries.push(Line::from(format!(
         "All of it is one run of {length} against one deployment: what takes longer to appear was not seen."
     )));
     Kind { title: "Limits of this validation", meaning: "How far the figures carry.", entries }
+}
+
+/// A sentence and what it is about; nothing if it is about nothing.
+fn listed(sentence: &str, items: &[String]) -> Option<Line> {
+    (!items.is_empty()).then(|| Line::from(format!("{sentence}: {}.", items.join("; "))))
 }

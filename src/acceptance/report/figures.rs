@@ -1,7 +1,7 @@
 //! What figures say beyond their own value: how close to the bound they are, and of which parts a time consists.
 
 use super::super::confidence::{bounded, wilson};
-use super::words::{bound, ratio, told, value};
+use super::words::{bound, ratio, share, told, value};
 use super::{Distribution, Evidence, Figure, FigureValue};
 
 /// From this share of its bound on, a time has little room.
@@ -42,8 +42,12 @@ pub(super) fn little_room(figure: &Figure) -> Option<String> {
             let (low, high) = wilson(*part, *whole);
             let unsure = if figure.less_is_better { high > limit } else { low < limit };
             unsure.then(|| {
-                let (low, high, limit) = (ratio(low), ratio(high), bound(figure));
-                format!("{part} of {whole} leave it between {low} and {high}, and the bound is {limit}: more samples would tell")
+                let (side, edge) = if figure.less_is_better { ("high", high) } else { ("low", low) };
+                let (seen, bound) = (share(*part, *whole), bound(figure));
+                format!(
+                    "after {seen} the true share may still be as {side} as {}, and the promise is {bound}",
+                    ratio(edge)
+                )
             })
         }
         FigureValue::Number(number)

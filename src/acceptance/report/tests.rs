@@ -147,7 +147,12 @@ fn hostile_answers_are_text_in_every_document() {
         assert!(written.contains("evil.example"), "{} does not show it at all", document.file);
     }
     let html = text("report.html", &report);
-    assert!(!html.contains("<script") && !html.contains("href=") && !html.contains("src="), "{html}");
+    assert!(
+        !html.contains("<script")
+            && html.split("href=").skip(1).all(|rest| rest.starts_with("\"#"))
+            && !html.contains("src="),
+        "{html}"
+    );
     assert!(html.contains("&lt;script&gt;alert(1)"));
     let xml = junit::document(&report);
     assert!(xml.contains("&lt;script&gt;") && !xml.contains("<script") && !xml.contains(HOSTILE));
@@ -208,13 +213,13 @@ fn debt_comes_from_the_data() {
     for part in [
         "processed_at: expected filled on completion, found null in 40 of 40",
         "update visible: its p99 of",
-        "facts kept: 116 of 120 leave it between",
+        "facts kept: after 116 of 120 (96.67 %) the true share may still be as low as 91.74 %",
         "rate-limit: The promise of rate-limit. Not judged: no second user",
         "That the database's clock agrees with ours: nobody could look into the database.",
         "others queued 3 rows during the run",
         "begins with wait",
-        "recovery is one reading (3.2 s)",
-        "read rests on 200 samples",
+        "Each is one reading, which may be another one next time: 3.2 s (recovers-from-agent-hang: recovery).",
+        "200 of read (retrieval-latency)",
     ] {
         assert!(debt.contains(part), "{part} in\n{debt}");
     }

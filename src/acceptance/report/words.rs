@@ -12,6 +12,12 @@ use super::{Area, Distribution, Figure, FigureValue};
 /// The quantiles that people are told, with their names.
 pub(super) const TOLD: [(f64, &str); 3] = [(0.5, "median"), (0.95, "p95"), (0.99, "p99")];
 
+/// The quantiles that so many samples can tell from the longest of them.
+pub(super) fn tellable(count: u64) -> impl Iterator<Item = (f64, &'static str)> {
+    #[allow(clippy::cast_precision_loss)] // counts of requests
+    TOLD.into_iter().filter(move |(q, _)| (1.0 - q) * count as f64 > 0.999)
+}
+
 /// Text from outside as one harmless line: line ends and tabs become blanks; every other control character, and what
 /// turns the direction of text, is spelt out.
 pub(super) fn inert(text: &str) -> String {
@@ -48,7 +54,7 @@ pub(super) fn whole(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + 4);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -188,8 +194,9 @@ pub(super) fn told(figure: &Figure) -> Told {
         }
         FigureValue::Distribution(all) if all.count == 0 => ("no values".into(), "no samples".into(), "0".into()),
         FigureValue::Distribution(all) => {
-            let quantiles = TOLD.map(|(q, name)| format!("{name} {}", value(all.quantile(q), unit))).join(", ");
-            (format!("{quantiles}, longest {}", value(all.max, unit)), intervals(all, unit), whole(all.count))
+            let told = tellable(all.count).map(|(q, name)| format!("{name} {}, ", value(all.quantile(q), unit)));
+            let quantiles: String = told.collect();
+            (format!("{quantiles}longest {}", value(all.max, unit)), intervals(all, unit), whole(all.count))
         }
     };
     Told { value: says, confidence, samples, promised: bound(figure) }

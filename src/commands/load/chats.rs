@@ -64,8 +64,7 @@ async fn conversations(plan: &Plan, chats: &mut Vec<Chat>) -> Result<(), CallErr
         let answer = user.turn().await.create_conversation(&metadata).await?;
         Ok::<_, CallError>(Chat { user: user.number(), id: answer.value.conversation_id })
     };
-    let mut coming =
-        stream::iter(users.iter().cycle().take(plan.chats)).map(|user| make(user)).buffer_unordered(AT_ONCE);
+    let mut coming = stream::iter(users.iter().cycle().take(plan.chats)).map(make).buffer_unordered(AT_ONCE);
     while let Some(chat) = coming.next().await {
         chats.push(chat?);
     }
@@ -77,7 +76,7 @@ async fn seed(plan: &Plan, chats: &[Chat], seeds: &mut u64) -> Result<(), CallEr
         let user = plan.users.all().get(chat.user).unwrap_or_else(|| plan.users.first());
         user.turn().await.update(&chat.id, &snippet(&nonce()), Trigger::Test).await
     };
-    let mut coming = stream::iter(chats).map(|chat| send(chat)).buffer_unordered(AT_ONCE);
+    let mut coming = stream::iter(chats).map(send).buffer_unordered(AT_ONCE);
     while let Some(accepted) = coming.next().await {
         accepted?;
         *seeds += 1;

@@ -106,18 +106,18 @@ fn run(arguments: Arguments) -> Exit {
     };
     let target = match plan::target(&loaded.config, arguments.target.as_deref()) {
         Ok(target) => target,
-        Err(problem) => return refused(problem),
+        Err(problem) => return refused(*problem),
     };
     if let Some(run_id) = &arguments.clean_up {
         return super::run::blocking(leftovers::clean_up(target, run_id));
     }
     let mut plan = match Plan::new(&arguments, &loaded.config, target) {
         Ok(plan) => plan,
-        Err(problem) => return refused(problem),
+        Err(problem) => return refused(*problem),
     };
     plan.tell();
     if let Err(problem) = plan.confirm(&arguments) {
-        return refused(problem);
+        return refused(*problem);
     }
     super::run::allow_many_connections();
     super::run::blocking(async {

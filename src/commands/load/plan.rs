@@ -65,14 +65,14 @@ impl How {
 }
 
 /// The target that is meant.
-pub(super) fn target<'a>(config: &'a Config, wanted: Option<&str>) -> Result<&'a Target, Problem> {
+pub(super) fn target<'a>(config: &'a Config, wanted: Option<&str>) -> Result<&'a Target, Box<Problem>> {
     let found = match wanted {
         Some(name) => config.targets.iter().find(|target| target.name == name),
         None => config.targets.first(),
     };
     found.ok_or_else(|| {
         let names = config.targets.iter().map(|target| target.name.as_str());
-        unknown("--target", "target", wanted.unwrap_or(""), names)
+        unknown("--target", "target", wanted.unwrap_or(""), names).into()
     })
 }
 
@@ -99,7 +99,7 @@ pub(super) fn listing() -> String {
 
 impl Plan {
     /// Decides.
-    pub(super) fn new(arguments: &Arguments, config: &Config, target: &Target) -> Result<Self, Problem> {
+    pub(super) fn new(arguments: &Arguments, config: &Config, target: &Target) -> Result<Self, Box<Problem>> {
         let scenario = SCENARIOS.iter().find(|row| row.name == arguments.scenario).ok_or_else(|| {
             unknown("--scenario", "scenario", &arguments.scenario, SCENARIOS.iter().map(|row| row.name))
         })?;
@@ -147,12 +147,12 @@ impl Plan {
     pub(super) fn tell(&self) {
         let database = if self.database.is_some() { "its queue is followed" } else { "its queue cannot be followed" };
         output::talk(&format!(
-            "{} loads {} ({}): {}, {} users, {} conversations; {database}",
+            "{} loads {} ({}): {}, {}, {} conversations; {database}",
             self.run_id,
             self.target,
             self.url,
             self.manner(),
-            self.users.all().len(),
+            users(self.users.all().len()),
             self.chats
         ));
         self.warnings.iter().for_each(|warning| output::talk(&format!("warning: {warning}")));
@@ -175,12 +175,12 @@ impl Plan {
     }
 
     /// Asks, where more is sent than for a smoke test; without a terminal there is nobody to ask.
-    pub(super) fn confirm(&self, arguments: &Arguments) -> Result<(), Problem> {
+    pub(super) fn confirm(&self, arguments: &Arguments) -> Result<(), Box<Problem>> {
         let smoke = PROFILES.first().map_or(1.0, |profile| profile.rate);
         if arguments.yes || self.how.peak(self.max_rate) <= smoke {
             return Ok(());
         }
-        let refused = |why: &str| Problem::at("", why).hint("give --yes to go on without being asked");
+        let refused = |why: &str| Box::new(Problem::at("", why).hint("give --yes to go on without being asked"));
         if !std::io::stdin().is_terminal() {
             return Err(refused("more than a smoke test, and there is no terminal to ask at"));
         }
@@ -191,20 +191,29 @@ impl Plan {
     }
 }
 
+fn users(count: usize) -> String {
+    if count == 1 { "one user".to_owned() } else { format!("{count} users") }
+}
+
 fn rounded(length: StdDuration) -> Duration {
     Duration::from_millis(u64::try_from(length.as_millis()).unwrap_or(u64::MAX))
 }
 
-fn how(arguments: &Arguments, profile: &Profile, allowed: f64, warnings: &mut Vec<String>) -> Result<How, Problem> {
+fn how(
+    arguments: &Arguments,
+    profile: &Profile,
+    allowed: f64,
+    warnings: &mut Vec<String>,
+) -> Result<How, Box<Problem>> {
     let rate = arguments.rate.unwrap_or(profile.rate);
     for (name, value) in [("--rate", rate), ("--max-rate", arguments.max_rate)] {
         if !(value > 0.0 && value <= 1e7) {
-            return Err(Problem::at(name, format!("{value} is not above 0 and at most 10000000")));
+            return Err(Problem::at(name, format!("{value} is not above 0 and at most 10000000")).into());
         }
     }
     let length = arguments.duration.map_or(profile.length, Duration::std);
     if length < StdDuration::from_secs(1) || length > StdDuration::from_secs(7 * 86_400) {
-        return Err(Problem::at("--duration", format!("{} is not between 1s and 1w", rounded(length))));
+        return Err(Problem::at("--duration", format!("{} is not between 1s and 1w", rounded(length))).into());
     }
     if let Some(at_once) = arguments.closed {
         return Ok(How::Once(Loop::Closed { at_once: usize::try_from(at_once).unwrap_or(1), length }));
@@ -227,11 +236,11 @@ fn within_the_limits(
     allowed: f64,
     each: f64,
     warnings: &mut Vec<String>,
-) -> Result<(), Problem> {
+) -> Result<(), Box<Problem>> {
     let peak = how.peak(arguments.max_rate);
     if peak > arguments.max_rate {
         let message = format!("would be up to {peak:.1} a second, above the cap of {}", arguments.max_rate);
-        return Err(Problem::at("--rate", message).hint("raise --max-rate, if that is what you want"));
+        return Err(Problem::at("--rate", message).hint("raise --max-rate, if that is what you want").into());
     }
     let needed = (peak / each).ceil();
     let closed = matches!(how, How::Once(Loop::Closed { .. }));
@@ -244,7 +253,7 @@ fn within_the_limits(
                 "{peak:.1} a second need {needed:.0} users, each within its rate limit; {allowed:.2} are possible now"
             );
             let problem = Problem::at("--rate", message);
-            return Err(problem.hint("name more users in targets[].users, or give --ignore-rate-limit"));
+            return Err(problem.hint("name more users in targets[].users, or give --ignore-rate-limit").into());
         }
         _ => {}
     }
@@ -257,13 +266,14 @@ fn removable(
     scenario: &Scenario,
     database: Option<&Database>,
     target: &str,
-) -> Result<(), Problem> {
+) -> Result<(), Box<Problem>> {
     if !scenario.needs_chats() || arguments.leave_data || database.is_some_and(Database::may_clean_up) {
         return Ok(());
     }
     let message = format!("the conversations that this makes could not be removed from {target:?}");
     Err(Problem::at("", message)
-        .hint("give the target a database with cleanup: true, or leave the data with --leave-data"))
+        .hint("give the target a database with cleanup: true, or leave the data with --leave-data")
+        .into())
 }
 
 /// As many conversations as the rate for five seconds, and one for each user at least.

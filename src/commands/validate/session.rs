@@ -70,12 +70,18 @@ pub(super) async fn run(
     let judged = {
         let written = kept.as_ref().and_then(|kept| kept.timeline.last()).map(|point| point.at);
         let keeper = Keeper { journal: RefCell::new(journal), observer: &observer, written: RefCell::new(written) };
-        let judging = judge(plan, &scene, &results, |event| {
-            progress.hear(&event);
-            if let Event::Ended(_) = event {
-                keeper.keep(&event);
-            }
-        });
+        let judging = judge(
+            plan,
+            &scene,
+            &results,
+            || observer.recent_lag(),
+            |event| {
+                progress.hear(&event);
+                if let Event::Ended(_) = event {
+                    keeper.keep(&event);
+                }
+            },
+        );
         let judged = tokio::select! {
             judged = judging => judged,
             () = observer.watch(&scene) => Judged::default(),

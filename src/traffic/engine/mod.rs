@@ -18,13 +18,16 @@ use crate::memory_api::{Users, Wire};
 use crate::model::{Problem, Stopwatch};
 
 use super::alarm::Alarm;
-use super::arrivals::{Arrivals, Stage};
+use super::arrivals::{self, Arrivals, Stage};
 use super::crowd::{Chat, Crowd};
 use super::record::{Progress, Recorder};
 use super::scenario::Scenario;
 
 /// Between two words to those who watch.
 const PERIOD: StdDuration = StdDuration::from_secs(1);
+
+/// How long after the end of a schedule arrivals that were held back may still begin.
+const OVERTIME: StdDuration = StdDuration::from_secs(2);
 
 /// How arrivals come about.
 #[derive(Debug, Clone)]
@@ -124,12 +127,14 @@ struct Sender {
 
 impl Sender {
     async fn open(&self, stages: &[Stage], most: usize) {
-        let mut arrivals = Arrivals::new(stages).zip(0_u64..);
-        let mut next = arrivals.next();
+        let mut coming = Arrivals::new(stages).zip(0_u64..);
+        let mut next = coming.next();
         let mut under_way = FuturesUnordered::new();
         let (mut alarm, mut ticker) = (Alarm::new(self.began), ticker());
         // Whoever was due before this was held back by the bound.
         let mut full_until = StdDuration::ZERO;
+        // A run ends on time: what a slow service has held back for so long does not begin any more.
+        let end = arrivals::length(stages) + OVERTIME;
         while next.is_some() || !under_way.is_empty() {
             let now = self.began.elapsed();
             if under_way.len() >= most {
@@ -138,7 +143,11 @@ impl Sender {
             while let Some((at, number)) = next.filter(|(at, _)| *at <= now && under_way.len() < most) {
                 self.recorder.borrow_mut().due();
                 under_way.push(self.due(number, at, at < full_until));
-                next = arrivals.next();
+                next = coming.next();
+            }
+            if let Some((_, number)) = next.filter(|_| now >= end) {
+                self.recorder.borrow_mut().left_out(arrivals::total(stages).saturating_sub(number));
+                next = None;
             }
             self.in_flight.set(under_way.len());
             let due = next.filter(|_| under_way.len() < most).map(|(at, _)| at);

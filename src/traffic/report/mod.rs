@@ -80,7 +80,7 @@ pub struct Sent {
     pub due: u64,
     /// Arrivals that began.
     pub started: u64,
-    /// Arrivals that began late because as many as allowed were under way.
+    /// Arrivals that began late or never, because as many as allowed were under way.
     pub crowded: u64,
     /// Arrivals that began late or never, for want of a user's budget or of a free conversation.
     pub out_of_turn: u64,

@@ -28,16 +28,29 @@ impl Comparison {
         format!("{} got worse and {} better beyond noise {since}{also}.", self.worse(), self.better())
     }
 
+    /// The changes in one direction: the criterion, and in words what changed. Cases of one name that changed alike are
+    /// told once, with their number.
+    #[must_use]
+    pub fn told(&self, direction: Direction) -> Vec<(String, String)> {
+        let mut told: Vec<(String, String, usize)> = Vec::new();
+        for change in self.changes.iter().filter(|change| change.direction == direction) {
+            let (criterion, words) = (inert(&change.criterion), change.words());
+            match told.iter_mut().find(|(id, said, _)| *id == criterion && *said == words) {
+                Some((_, _, times)) => *times += 1,
+                None => told.push((criterion, words, 1)),
+            }
+        }
+        let counted = |words, times| if times > 1 { format!("{words} ({times} of that name)") } else { words };
+        told.into_iter().map(|(criterion, words, times)| (criterion, counted(words, times))).collect()
+    }
+
     /// All of it, line by line, what got worse first.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![self.sentence()];
         for direction in [Direction::Worse, Direction::Better, Direction::Unclear] {
-            let changes = self.changes.iter().filter(|change| change.direction == direction);
-            lines.extend(
-                changes
-                    .map(|change| format!("{:8}{}: {}", direction.as_str(), inert(&change.criterion), change.words())),
-            );
+            let told = self.told(direction).into_iter();
+            lines.extend(told.map(|(criterion, words)| format!("{:8}{criterion}: {words}", direction.as_str())));
         }
         lines.push(format!(
             "{} compared and the same within noise.",

@@ -160,6 +160,16 @@ impl Comparison {
             };
             self.differs(&new.id, direction, Subject::Verdict { old: old.verdict, new: new.verdict });
         }
+        if old.verdict == Verdict::NotJudged || new.verdict == Verdict::NotJudged {
+            if old.verdict != new.verdict {
+                self.cannot(
+                    &new.id,
+                    None,
+                    "one of the runs did not judge it, so that there is nothing to compare it with",
+                );
+            }
+            return;
+        }
         if old.method != new.method {
             self.cannot(
                 &new.id,

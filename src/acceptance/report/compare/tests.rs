@@ -59,6 +59,33 @@ fn little_moves_are_noise() {
 }
 
 #[test]
+fn what_one_run_did_not_judge_is_neither_better_nor_worse() {
+    let old = fixture::rich();
+    let mut new = old.clone();
+    let result = new.results.iter_mut().find(|result| result.id == "user-isolation").expect("it");
+    result.verdict = Verdict::NotJudged;
+    result.evidence = crate::acceptance::Evidence::default();
+    let comparison = compare(&old, &new);
+    assert_eq!((comparison.better(), comparison.worse(), comparison.changes.len()), (0, 0, 1));
+    let why = "not compared: user-isolation: one of the runs did not judge it";
+    assert!(comparison.lines().iter().any(|line| line.starts_with(why)), "{comparison:?}");
+    assert!(comparison.sentence().ends_with("1 changed in what is known."), "{}", comparison.sentence());
+}
+
+#[test]
+fn cases_of_one_name_that_changed_alike_are_told_once() {
+    let mut old = fixture::rich();
+    let again = old.results[1].evidence.cases[0].clone();
+    old.results[1].evidence.cases.push(again);
+    let mut new = old.clone();
+    new.results[1].evidence.cases.iter_mut().for_each(|case| case.ok = case.ok.map(|_| true));
+    let comparison = compare(&old, &new);
+    let told = comparison.told(Direction::Better);
+    assert!(told.len() == 1 && told[0].1.ends_with("(2 of that name)"), "{told:?}");
+    assert_eq!(comparison.better(), 2);
+}
+
+#[test]
 fn what_cannot_be_compared_is_named_with_the_reason() {
     let old = fixture::rich();
     let mut new = old.clone();

@@ -66,6 +66,18 @@ impl Axis {
         }
     }
 
+    /// Like [`Axis::ticks`], for lengths of time in seconds: what clocks call round.
+    pub(super) fn time_ticks(&self, most: usize) -> Vec<f64> {
+        match self.kind {
+            Kind::LogFromZero => {
+                let round = [0.0, 1.0, 10.0, 60.0, 600.0, 3600.0, 36_000.0, 864_000.0];
+                // One second lies on zero where hours are above it.
+                round.into_iter().filter(|tick| *tick <= self.high && (*tick != 1.0 || self.high < 60.0)).collect()
+            }
+            _ => self.clock_ticks(most),
+        }
+    }
+
     /// Like [`Axis::ticks`], for seconds since a start: steps that clocks have.
     pub(super) fn clock_ticks(&self, most: usize) -> Vec<f64> {
         const STEPS: [f64; 18] = [
@@ -123,6 +135,7 @@ mod tests {
             &[0.0, 60.0, 120.0, 180.0, 240.0, 300.0, 360.0]
         ));
         let counts = Axis::counts(1500.0, 100.0, 0.0);
+        assert!(close(&counts.time_ticks(4), &[0.0, 10.0, 60.0, 600.0]));
         assert!(counts.is_log() && close(&counts.ticks(5), &[0.0, 10.0, 100.0, 1000.0]));
         assert!((counts.at(0.0) - 100.0).abs() < 1e-9 && !Axis::counts(9.0, 0.0, 1.0).is_log());
     }

@@ -13,10 +13,10 @@ pub(super) fn section(comparison: &Comparison) -> Markup {
                 (counted(comparison.within_noise, "verdict, case or figure", "verdicts, cases and figures")) " the same within noise." }
             @for (direction, class, sign) in [(Direction::Worse, "fail", "▼"), (Direction::Better, "pass", "▲"), (Direction::Unclear, "open", "◆")] {
                 ul.plain {
-                    @for change in comparison.changes.iter().filter(|change| change.direction == direction) {
+                    @for (criterion, words) in comparison.told(direction) {
                         li class=(class) {
                             span.sign aria-hidden="true" { (sign) }
-                            span { strong { (direction.as_str()) } ": " code { (inert(&change.criterion)) } " " (change.words()) }
+                            span { strong { (direction.as_str()) } ": " code { (criterion) } " " (words) }
                         }
                     }
                 }

@@ -6,7 +6,7 @@
 use maud::{Markup, html};
 
 use super::super::super::confidence::bounded;
-use super::super::words::{TOLD, inert, ratio, told, value};
+use super::super::words::{TOLD, inert, ratio, tellable, told, value};
 use super::super::{Distribution, Figure, Report, figures};
 use super::axis::Axis;
 
@@ -75,13 +75,13 @@ fn drawing(figure: &Figure, all: &Distribution) -> Markup {
     html! {
         (grid(figure, &x))
         (bars(all, &x, limit))
-        @for (row, (q, _)) in TOLD.into_iter().enumerate() {
+        @for (row, (q, _)) in tellable(all.count).enumerate() {
             (line(&x, all.quantile(q), row, "quantile"))
             (interval(&x, all, q, row))
         }
         @if let Some(limit) = limit { (line(&x, limit, TOLD.len(), "limit")) }
         // After all lines, so that none crosses a label.
-        @for (row, (q, name)) in TOLD.into_iter().enumerate() {
+        @for (row, (q, name)) in tellable(all.count).enumerate() {
             (label(&x, all.quantile(q), row, "quantile", &format!("{name} {}", value(all.quantile(q), &figure.unit))))
         }
         @if let Some(limit) = limit {

@@ -75,6 +75,14 @@ fn verdict(report: &Report, recommendation: &Recommendation) -> Markup {
                 }
             }
         }
+        @if report.count(Verdict::Fail) > 0 {
+            section.conditions {
+                h2 { "What is broken" }
+                ul { @for result in report.ended(Verdict::Fail) {
+                    li { a href={ "#" (inert(&result.id)) } { (inert(&result.promise)) } " " span.quiet { "Found: " (inert(&result.summary)) "." } }
+                } }
+            }
+        }
         @if !recommendation.conditions.is_empty() {
             section.conditions {
                 h2 { "To be read with it" }

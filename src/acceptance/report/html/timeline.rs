@@ -16,6 +16,8 @@ const PANEL: f64 = 96.0;
 const GAP: f64 = 34.0;
 /// Points of a line; more are not told apart.
 const COLUMNS: usize = 720;
+/// Looks that are so many times farther apart than usual have a gap between them.
+const FAR: f64 = 4.0;
 
 pub(super) fn section(report: &Report) -> Markup {
     if report.results.is_empty() && report.timeline.is_empty() {
@@ -55,8 +57,8 @@ fn drawing(report: &Report) -> Markup {
                 (row(result, 4.0 + ROW * f64::from(u32::try_from(at).unwrap_or(u32::MAX)), &x, since(result.began)))
             }
             @if observed {
-                (panel(report, "Open rows in the queue", rows + GAP, &x, |point| point.depth as f64, number))
-                (panel(report, "Age of the oldest open row", rows + 2.0 * GAP + PANEL, &x, |point| point.oldest_seconds, seconds))
+                (panel(report, &DEPTH, rows + GAP, &x))
+                (panel(report, &AGE, rows + 2.0 * GAP + PANEL, &x))
             }
             line.axis x1=(px(LEFT)) x2=(px(RIGHT)) y1=(px(bottom)) y2=(px(bottom)) {}
             text.label x=(px((LEFT + RIGHT) / 2.0)) y=(px(bottom + 36.0)) text-anchor="middle" { "time since " (moment(report.began)) }
@@ -92,43 +94,50 @@ fn row(result: &CriterionResult, top: f64, x: &Axis, began: f64) -> Markup {
     }
 }
 
-/// A stepped area: the highest value of each column of pixels.
-fn panel(
-    report: &Report,
-    name: &str,
-    top: f64,
-    x: &Axis,
-    of: impl Fn(&TimelinePoint) -> f64,
-    say: impl Fn(f64) -> String,
-) -> Markup {
-    let highest = report.timeline.iter().map(&of).fold(0.0, f64::max);
+/// One quantity of the queue over time.
+struct Quantity {
+    name: &'static str,
+    of: fn(&TimelinePoint) -> f64,
+    say: fn(f64) -> String,
+    ticks: fn(&Axis, usize) -> Vec<f64>,
+}
+
+const DEPTH: Quantity =
+    Quantity { name: "Open rows in the queue", of: |point| point.depth as f64, say: number, ticks: Axis::ticks };
+
+const AGE: Quantity = Quantity {
+    name: "Age of the oldest open row",
+    of: |point| point.oldest_seconds,
+    say: seconds,
+    ticks: Axis::time_ticks,
+};
+
+/// A stepped area: the highest value of each column of pixels; gaps where nobody looked.
+fn panel(report: &Report, quantity: &Quantity, top: f64, x: &Axis) -> Markup {
+    let Quantity { name, of, say, ticks } = quantity;
+    let highest = report.timeline.iter().map(of).fold(0.0, f64::max);
     let y = Axis::counts(highest * 1.05, top + PANEL, top);
     let scale = if y.is_log() { ", log scale" } else { "" };
-    let points = columns(report, x, of);
-    let mut path = String::new();
-    for (at, (left, value)) in points.iter().enumerate() {
-        let right = points.get(at + 1).map_or(*left, |(next, _)| *next);
-        let height = px(y.at(*value));
-        path.push_str(&format!("{}{} {height}H{}", if at == 0 { "M" } else { "L" }, px(*left), px(right)));
+    let (mut line, mut area) = (String::new(), String::new());
+    for run in runs(&columns(report, x, of)) {
+        let (path, left) = stepped(&run, &y);
+        let base = px(top + PANEL);
+        area.push_str(&format!("{path}V{base}H{}Z", px(left)));
+        line.push_str(&path);
     }
-    let base = px(top + PANEL);
-    let area = points
-        .first()
-        .zip(points.last())
-        .map_or_else(String::new, |((first, _), (last, _))| format!("{path}L{} {base}H{}Z", px(*last), px(*first)));
     html! {
         text.name x="6" y=(px(top + 12.0)) { (name) }
         text.tick x="6" y=(px(top + 28.0)) { "highest " (say(highest)) (scale) }
-        @for tick in y.ticks(4) {
+        @for tick in ticks(&y, 4) {
             line.grid x1=(px(LEFT)) x2=(px(RIGHT)) y1=(px(y.at(tick))) y2=(px(y.at(tick))) {}
             text.tick x=(px(LEFT - 6.0)) y=(px(y.at(tick) + 4.0)) text-anchor="end" { (say(tick)) }
         }
         path.area d=(area) {}
-        path.line d=(path) {}
+        path.line d=(line) {}
     }
 }
 
-/// Pixel and highest value of each column that has a point.
+/// Pixel and highest value of each column that has a look.
 fn columns(report: &Report, x: &Axis, of: impl Fn(&TimelinePoint) -> f64) -> Vec<(f64, f64)> {
     let width = (RIGHT - LEFT) / f64::from(u32::try_from(COLUMNS).unwrap_or(1));
     let mut points: Vec<(f64, f64)> = Vec::new();
@@ -140,6 +149,34 @@ fn columns(report: &Report, x: &Axis, of: impl Fn(&TimelinePoint) -> f64) -> Vec
         }
     }
     points
+}
+
+/// Columns that follow each other at the usual distance; where one is much farther away, looks are missing.
+fn runs(points: &[(f64, f64)]) -> Vec<Vec<(f64, f64)>> {
+    let distances = points.windows(2).map(|pair| pair[1].0 - pair[0].0);
+    let mut distances: Vec<f64> = distances.collect();
+    distances.sort_by(f64::total_cmp);
+    let usual = distances.get(distances.len() / 2).copied().unwrap_or(0.0);
+    let mut runs: Vec<Vec<(f64, f64)>> = Vec::new();
+    for point in points {
+        match runs.last_mut() {
+            Some(run) if run.last().is_some_and(|last| point.0 - last.0 <= FAR * usual) => run.push(*point),
+            _ => runs.push(vec![*point]),
+        }
+    }
+    runs
+}
+
+/// A path in which each value holds until the next, and its left end.
+fn stepped(run: &[(f64, f64)], y: &Axis) -> (String, f64) {
+    let left = run.first().map_or(LEFT, |first| first.0);
+    let mut path = String::new();
+    for (at, (x, value)) in run.iter().enumerate() {
+        // A lone look would be a line without length.
+        let until = run.get(at + 1).map_or(x + 1.0, |next| next.0);
+        path.push_str(&format!("{}{} {}H{}", if at == 0 { "M" } else { "L" }, px(*x), px(y.at(*value)), px(until)));
+    }
+    (path, left)
 }
 
 /// The same for those who see no pictures.
@@ -162,4 +199,19 @@ fn words(report: &Report) -> String {
         .map_or_else(String::new, |result| format!(" The longest was {}, {}.", inert(&result.id), took(result.took)));
     let count = counted(report.results.len(), "criterion", "criteria");
     format!("{count} in {}.{longest} {queue}", seconds(report.ended.since(report.began).as_secs_f64()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_nobody_looked_there_is_a_gap() {
+        let looks: Vec<(f64, f64)> = [0.0, 1.0, 2.0, 3.0, 9.0, 10.0].map(|at| (at, 1.0)).to_vec();
+        let lengths: Vec<usize> = runs(&looks).iter().map(Vec::len).collect();
+        assert_eq!(lengths, [4, 2]);
+        assert_eq!(runs(&[]).len() + runs(&[(5.0, 1.0)]).len(), 1);
+        let (path, left) = stepped(&[(1.0, 0.0), (2.0, 10.0)], &Axis::linear(0.0, 10.0, 100.0, 0.0));
+        assert_eq!((path.as_str(), left), ("M1.0 100.0H2.0L2.0 0.0H3.0", 1.0));
+    }
 }
