@@ -30,10 +30,11 @@ impl Scene {
         users.get(turn % users.len().max(1)).unwrap_or_else(|| self.users.first())
     }
 
-    /// How long the budgets of `users` users take for so many requests, a fiftieth of a second each at least.
+    /// How long so many requests of `users` users take: as their budgets have it, and each at most as long as a retrieval
+    /// is promised to.
     pub(super) fn paced(&self, requests: u32, users: usize) -> StdDuration {
         let limit = self.promises.settings.rate_limit;
-        let sending = StdDuration::from_millis(20) * requests;
+        let sending = self.promises.retrieval.0 * requests;
         if limit.requests == 0 {
             return sending;
         }
