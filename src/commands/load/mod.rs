@@ -49,7 +49,7 @@ struct Arguments {
     #[arg(long, default_value = "smoke")]
     profile: String,
     /// Arrivals a second: the profile's full rate. Of breakpoint the first
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     rate: Option<f64>,
     /// How long, such as 30s or 10m, instead of the profile's length. Of breakpoint one step
     #[arg(long, value_name = "TIME")]

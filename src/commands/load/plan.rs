@@ -122,7 +122,8 @@ impl Plan {
         let run_id = leftovers::run_id(leftovers::LOADS, clock.now());
         let database = target.database.as_ref().map(|settings| Database::new(settings, &run_id));
         removable(arguments, scenario, database.as_ref(), &target.name)?;
-        let peak = how.peak(arguments.max_rate).min(allowed);
+        let peak = how.peak(arguments.max_rate);
+        let peak = if arguments.ignore_rate_limit { peak } else { peak.min(allowed) };
         Ok(Self {
             run_id,
             target: target.name.clone(),

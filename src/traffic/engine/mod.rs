@@ -132,12 +132,12 @@ impl Sender {
         let mut under_way = FuturesUnordered::new();
         let (mut alarm, mut ticker) = (Alarm::new(self.began), ticker());
         // Whoever was due before this was held back by the bound.
-        let mut full_until = StdDuration::ZERO;
+        let (mut full, mut full_until) = (false, StdDuration::ZERO);
         // A run ends on time: what a slow service has held back for so long does not begin any more.
         let end = arrivals::length(stages) + OVERTIME;
         while next.is_some() || !under_way.is_empty() {
             let now = self.began.elapsed();
-            if under_way.len() >= most {
+            if full {
                 full_until = now;
             }
             while let Some((at, number)) = next.filter(|(at, _)| *at <= now && under_way.len() < most) {
@@ -149,6 +149,7 @@ impl Sender {
                 self.recorder.borrow_mut().left_out(arrivals::total(stages).saturating_sub(number));
                 next = None;
             }
+            full = under_way.len() >= most;
             self.in_flight.set(under_way.len());
             let due = next.filter(|_| under_way.len() < most).map(|(at, _)| at);
             tokio::select! {

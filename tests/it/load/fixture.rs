@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::{Config, quantile};
 
-/// What it does to a request that is no login.
+/// What it does to a retrieval.
 type Behaviour = Arc<dyn Fn() -> u16 + Send + Sync>;
 
 /// Answers until the process ends. Gives its address.
@@ -42,7 +42,7 @@ fn converse(mut stream: TcpStream, behaviour: &Behaviour) -> Option<()> {
         let (status, body) = match first.split(' ').nth(1)? {
             "/auth/login" => (200, r#"{"access_token": "t"}"#),
             "/conversations" => (201, r#"{"conversation_id": "c", "metadata": {}}"#),
-            "/api/v1/memory/update" => (behaviour(), r#"{"queue_id": "q", "status": "pending_summarization"}"#),
+            "/api/v1/memory/update" => (201, r#"{"queue_id": "q", "status": "pending_summarization"}"#),
             _ => {
                 let memory = r#"{"chat_id": "c", "user_confirmed": {}, "llm_inferred": {}, "general_summary": ""}"#;
                 (behaviour(), memory)
@@ -57,13 +57,14 @@ fn converse(mut stream: TcpStream, behaviour: &Behaviour) -> Option<()> {
 const OBJECTIVE: &str = "\
 slos:
   - {name: fast, objective: 99%, window: 30d, operation: retrieval,
-     latency: {histogram: 'chat_memory_request_duration_seconds{route=\"memory\"}', at_most: 100ms}}";
+     latency: {histogram: 'chat_memory_request_duration_seconds{route=\"memory\"}', at_most: AT_MOST}}";
 
-fn config(url: &str) -> Config {
+/// A tenth of `at_most` is how late the generator may be: on a machine with other work it needs room.
+fn config(url: &str, at_most: &str) -> Config {
     let config = Config::new(url, "");
     let file = config.folder.path().join("memsentry.yaml");
     let text = std::fs::read_to_string(&file).expect("written");
-    std::fs::write(file, format!("{text}{OBJECTIVE}\n")).expect("written");
+    std::fs::write(file, format!("{text}{}\n", OBJECTIVE.replace("AT_MOST", at_most))).expect("written");
     config
 }
 
@@ -87,7 +88,7 @@ fn a_stall_shows_in_open_loop_in_every_request_that_was_due_meanwhile() {
         }
         200
     });
-    let ended = config(&url).load(&arguments(&["--rate", "50", "--duration", "4s"]));
+    let ended = config(&url, "500ms").load(&arguments(&["--rate", "50", "--duration", "4s"]));
     let report = ended.report();
     let latency = &report["sent"]["steps"][0]["latency"];
     // A quarter of the arrivals was due in that second, and waited for half of it on average.
@@ -105,7 +106,7 @@ fn refusals_by_the_rate_limit_are_counted_apart_and_a_load_that_was_mostly_refus
         *count += 1;
         if count.is_multiple_of(4) { 429 } else { 200 }
     });
-    let config = config(&url);
+    let config = config(&url, "1s");
     let on_purpose = config.load(&arguments(&["--rate", "40", "--duration", "2s"]));
     let report = on_purpose.report();
     let step = &report["sent"]["steps"][0];
@@ -126,7 +127,7 @@ fn a_service_that_cannot_take_the_rate_leaves_no_verdict_or_a_broken_objective_b
         200
     });
     // Two at a time of 90 ms each are 22 a second at most.
-    let ended = config(&url).load(&arguments(&["--rate", "60", "--duration", "2s", "--in-flight", "2"]));
+    let ended = config(&url, "1s").load(&arguments(&["--rate", "60", "--duration", "2s", "--in-flight", "2"]));
     let report = ended.report();
     assert!(report["sent"]["crowded"].as_u64() > Some(50), "{}", report["sent"]["crowded"]);
     assert!(report["judged"]["remarks"].to_string().contains("not reached"), "{}", report["judged"]);
@@ -147,11 +148,12 @@ fn a_search_finds_the_rate_that_a_slow_service_holds() {
         free.notify_one();
         200
     });
-    let further = ["--profile", "breakpoint", "--rate", "20", "--duration", "3s", "--chats", "1"];
-    let ended = config(&url).load(&arguments(&further));
+    let further = ["--profile", "breakpoint", "--rate", "20", "--duration", "3s"];
+    let ended = config(&url, "250ms").load(&arguments(&further));
     let found = ended.report()["search"]["found"].clone();
     let holds = found["holds"].as_f64().unwrap_or(0.0);
-    assert!(found["confirmed"] == true && holds > 25.0 && holds < 52.0, "{found}: {}", ended.talk());
+    // A backlog of a quarter of a second may build up in a step.
+    assert!(found["confirmed"] == true && holds > 25.0 && holds < 58.0, "{found}: {}", ended.talk());
     assert!(found["breaks"].as_f64().is_some_and(|breaks| breaks > holds), "{found}");
     assert_eq!(ended.code(), Some(0), "{found}");
 }
