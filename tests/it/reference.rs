@@ -37,9 +37,8 @@ pub fn quirks() -> Vec<String> {
     let help = Command::new(binary()).arg("--help").output().expect("the reference service runs");
     let help = String::from_utf8(help.stdout).expect("text");
     let list = help.split_once("Quirks:\n").expect("a list of quirks").1;
-    // A long description goes on in the next line, which is not indented.
-    let rows = list.lines().filter(|line| line.starts_with("  "));
-    rows.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+    // A long description goes on in the next line; only a name is followed by more than one blank.
+    list.lines().filter_map(|line| Some(line.trim_start().split_once("  ")?.0.to_owned())).collect()
 }
 
 impl Reference {
