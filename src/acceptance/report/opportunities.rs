@@ -1,7 +1,7 @@
 //! Where time goes, and so where it pays to improve: the parts of a time, what grows with load, rare slow ones.
 
 use super::words::{number, ratio, seconds, value};
-use super::{CriterionResult, Distribution, Figure, FigureValue, Report, figures};
+use super::{CriterionResult, Distribution, Figure, FigureValue, Report, Verdict, figures};
 
 /// From this factor between two medians of one criterion on, something grows.
 const GROWS: f64 = 1.5;
@@ -13,7 +13,8 @@ const FELT: f64 = 0.05;
 /// What was found, each with the criterion that measured it, as a sentence.
 pub(super) fn all(report: &Report) -> Vec<(&CriterionResult, String)> {
     let mut found = Vec::new();
-    for result in &report.results {
+    // What could not be judged may have been measured badly, too.
+    for result in report.results.iter().filter(|result| result.verdict != Verdict::NotJudged) {
         let sentences = parts(result).into_iter().chain(growth(result)).chain(rare(result));
         found.extend(sentences.map(|sentence| (result, sentence)));
     }
