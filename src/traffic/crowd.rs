@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::time::Duration as StdDuration;
 
 use crate::memory_api::{User, Users, Wire};
@@ -27,7 +28,7 @@ pub struct Chat {
 struct Member {
     user: User,
     /// Conversations that are free, the one that rested longest first.
-    free: RefCell<VecDeque<String>>,
+    free: RefCell<VecDeque<Rc<str>>>,
 }
 
 /// The users with their conversations.
@@ -38,10 +39,24 @@ pub(super) struct Crowd {
     wire: Wire,
 }
 
-/// Leave to send one request as a user about a conversation; the conversation is free again when this is dropped.
+/// Leave to send one request as a user about a conversation. One that a roundtrip has taken for itself is free again
+/// when this is dropped.
 pub(super) struct Turn<'a> {
     member: &'a Member,
-    chat: Option<String>,
+    chat: Option<Rc<str>>,
+    taken: bool,
+}
+
+impl Member {
+    /// The conversation that rested longest; only a roundtrip needs one for itself.
+    fn turn(&self, step: Step) -> Turn<'_> {
+        let mut free = self.free.borrow_mut();
+        let (chat, taken) = (free.pop_front(), step == Step::Roundtrip);
+        if let Some(chat) = chat.as_ref().filter(|_| !taken) {
+            free.push_back(Rc::clone(chat));
+        }
+        Turn { member: self, chat, taken }
+    }
 }
 
 impl Turn<'_> {
@@ -57,7 +72,7 @@ impl Turn<'_> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        if let Some(chat) = self.chat.take() {
+        if let Some(chat) = self.chat.take().filter(|_| self.taken) {
             self.member.free.borrow_mut().push_back(chat);
         }
     }
@@ -70,7 +85,7 @@ impl Crowd {
         let members: Vec<Member> = members.collect();
         for chat in chats {
             if let Some(member) = members.get(chat.user) {
-                member.free.borrow_mut().push_back(chat.id);
+                member.free.borrow_mut().push_back(chat.id.into());
             }
         }
         Self { members, next: Cell::new(0), idle: RefCell::default(), wire }
@@ -112,7 +127,7 @@ impl Crowd {
             if step == Step::Health {
                 // The service counts it for nobody.
                 self.next.set(at + 1);
-                return Ok(Turn { member, chat: None });
+                return Ok(Turn { member, chat: None, taken: false });
             }
             if member.free.borrow().is_empty() {
                 continue;
@@ -120,8 +135,7 @@ impl Crowd {
             match member.user.try_turn() {
                 Ok(_) => {
                     self.next.set(at + 1);
-                    let chat = member.free.borrow_mut().pop_front();
-                    return Ok(Turn { member, chat });
+                    return Ok(member.turn(step));
                 }
                 Err(until) => wait = if offset == 0 { until } else { wait.min(until) },
             }
@@ -174,8 +188,11 @@ mod tests {
         let (first, _) = crowd.turn(Step::Roundtrip, PATIENCE).await.unwrap();
         let (second, _) = crowd.turn(Step::Roundtrip, PATIENCE).await.unwrap();
         assert_ne!(first.chat(), second.chat());
-        assert!(crowd.try_turn(Step::Roundtrip).is_err());
+        assert!(crowd.try_turn(Step::Roundtrip).is_err() && crowd.try_turn(Step::Retrieval).is_err());
         drop(first);
+        // Reads keep nobody from it.
+        let reads = [crowd.try_turn(Step::Retrieval), crowd.try_turn(Step::Retrieval)];
+        assert!(reads.iter().all(|read| read.as_ref().is_ok_and(|turn| turn.chat() == "a1")));
         assert_eq!(crowd.turn(Step::Roundtrip, PATIENCE).await.unwrap().0.chat(), "a1");
     }
 }

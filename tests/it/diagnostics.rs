@@ -10,6 +10,8 @@ use crate::postgres;
 use crate::stage::shared_reference;
 
 const LIMIT: model::Duration = model::Duration::from_secs(2);
+/// Where the time is not what is tested: a server that was just started may be slow on a busy machine.
+const PATIENT: model::Duration = model::Duration::from_secs(20);
 
 fn database(url: &str) -> Database {
     Database::new(&Settings::new(Secret::new(url.to_owned())), "it")
@@ -17,7 +19,7 @@ fn database(url: &str) -> Database {
 
 /// The first row as `name=value`, nothing for null.
 async fn first(database: &Database, sql: &str, parameters: &[Option<String>], texts: bool) -> String {
-    let (rows, _) = database.diagnose(sql, parameters, texts, LIMIT).await.expect("an answer");
+    let (rows, _) = database.diagnose(sql, parameters, texts, PATIENT).await.expect("an answer");
     let row = rows.first().expect("a row");
     row.iter().map(|(name, value)| format!("{name}={}", value.as_deref().unwrap_or(""))).collect::<Vec<_>>().join(" ")
 }
@@ -48,7 +50,7 @@ async fn a_diagnostic_that_asks_for_too_much_gets_little() {
     let database = database(&db.url("postgres"));
     let begun = Instant::now();
     let million = "select n, n * 2 as twice from generate_series(1, 1000000) n; -- a million";
-    let (rows, more) = database.diagnose(million, &[], false, LIMIT).await.expect("an answer");
+    let (rows, more) = database.diagnose(million, &[], false, PATIENT).await.expect("an answer");
     assert_eq!((rows.len(), more), (MOST_ROWS, true));
     assert_eq!(rows[0], [("n".to_owned(), Some("1".to_owned())), ("twice".to_owned(), Some("2".to_owned()))]);
     let long = first(&database, "select repeat('x', 1000000) as a", &[], true).await;

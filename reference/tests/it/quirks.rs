@@ -213,7 +213,9 @@ async fn old_rows_can_be_overlooked_and_an_empty_snippet_fails_for_ever() {
 
 #[tokio::test]
 async fn a_failure_can_count_as_done_and_a_worker_can_end_for_good() {
-    let service = with(&["failures-count-as-done", "fragile-worker"]).await;
+    // A database of its own: the one that other tests share cannot be shut.
+    let quirks = ["--quirk", "failures-count-as-done", "--quirk", "fragile-worker"];
+    let service = Service::start_on(&database().await, &quirks).await;
     let user = service.probe().await;
     let chat = user.conversation().await;
     service.break_it(json!({"agent": "fail"})).await;
