@@ -6,6 +6,8 @@ use super::super::super::confidence::{bounded, wilson};
 use super::super::words::TOLD;
 use super::super::{Distribution, FigureValue};
 
+/// Fewer times than these are of one moment, such as one turn of the worker, and vary more than their interval says.
+const LEAST_SAMPLES: u64 = 20;
 /// How far a single number is taken to vary from run to run.
 const TOLERANCE: f64 = 0.1;
 /// Quantiles that differ by less are the same, whatever their intervals say.
@@ -73,12 +75,18 @@ fn share(part: u64, whole: u64) -> Estimate {
 /// Only where the samples bound it.
 fn quantile(all: &Distribution, q: f64) -> Option<Estimate> {
     let kept = all.quantiles.iter().find(|kept| (kept.q - q).abs() < 1e-9)?;
-    bounded(q, all.count).then_some(Estimate { value: kept.value, low: kept.low, high: kept.high, samples: all.count })
+    (all.count >= LEAST_SAMPLES && bounded(q, all.count)).then_some(Estimate {
+        value: kept.value,
+        low: kept.low,
+        high: kept.high,
+        samples: all.count,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn numbers_differ_beyond_their_tolerance_and_from_zero_at_once() {
@@ -89,6 +97,13 @@ mod tests {
         assert_eq!(differ(0.0, 1.0), Some(true));
         assert_eq!(differ(0.0, 0.0), None);
         assert_eq!(difference(&number(0.000_1), &number(0.000_9), "seconds"), None, "below a millisecond");
+    }
+
+    #[test]
+    fn a_handful_of_times_is_not_compared() {
+        let times = |count| FigureValue::Distribution(Distribution::of_times(vec![Duration::from_millis(9); count]));
+        assert_eq!(pairs(&times(6), &times(400)), Err("6 samples then and 400 now are too few".into()));
+        assert_eq!(pairs(&times(20), &times(400)).map(|pairs| pairs.len()), Ok(1), "the median alone");
     }
 
     #[test]
