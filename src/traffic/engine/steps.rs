@@ -46,6 +46,7 @@ impl Sender {
     async fn arrival(&self, step: Step, turn: Turn<'_>, intended: Option<StdDuration>, (late, waited): (bool, bool)) {
         let mut wire = self.crowd.wire();
         let started = self.began.elapsed();
+        self.moves.set(self.moves.get() + 1);
         let intended = intended.unwrap_or(started);
         let held_back = match (late, waited) {
             (_, true) => Some(HeldBack::OutOfTurn),
@@ -60,6 +61,7 @@ impl Sender {
             Step::Roundtrip => self.roundtrip(&mut wire, &turn, intended).await,
         };
         let ended = self.began.elapsed();
+        self.moves.set(self.moves.get() + 1);
         self.crowd.put(wire);
         self.recorder.borrow_mut().ended(Done { step, intended, started, ended, outcome });
     }

@@ -11,8 +11,9 @@ pub fn summary(report: &Report) -> Vec<String> {
     let mut lines = vec![
         format!("run {}: {} on {}, profile {}, {}", run.id, run.scenario, run.target, run.profile, run.manner()),
         format!(
-            "{} users, {} conversations, {:.1} s{}",
+            "{} {}, {} conversations, {:.1} s{}",
             run.users,
+            if run.users == 1 { "user" } else { "users" },
             run.chats,
             run.seconds,
             if run.ignores_rate_limit { ", users' rate limits ignored" } else { "" }
