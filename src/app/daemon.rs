@@ -29,9 +29,9 @@ use super::tasks::Scope;
 use super::view::Shown;
 use super::vitals::Heart;
 
-/// What one query over HTTP may use.
+/// What one query over HTTP may use: 64 MB of samples, and as much for its answer.
 const QUERY_LIMITS: crate::promql::Limits =
-    crate::promql::Limits { max_samples: 50_000_000, timeout: Duration::from_secs(30), lookback: RULE_LIMITS.lookback };
+    crate::promql::Limits { max_samples: 4_000_000, timeout: Duration::from_secs(30), lookback: RULE_LIMITS.lookback };
 
 /// For notifications under way to be answered at the end.
 const LAST_DELIVERIES: StdDuration = StdDuration::from_millis(1_500);

@@ -3,8 +3,6 @@
 //! Evaluation is computation only, so it runs beside the asynchronous work. Samples that memory no longer holds are read
 //! from the history, as long as time allows.
 
-use std::time::Duration as StdDuration;
-
 use crate::model::{Duration, Labels, Timestamp};
 use crate::promql::ast::{BinaryOp, Type};
 use crate::promql::{self, Answer, EvalError, Expr, Limits, Unfiltered, Value};
@@ -16,12 +14,9 @@ pub(super) const SPAN: Duration = Duration::from_secs(3600);
 /// Time between two points.
 pub(super) const STEP: Duration = Duration::from_secs(60);
 
-/// What one evaluation may use; it is done several times at most.
+/// What one evaluation may use.
 const LIMITS: Limits =
     Limits { max_samples: 2_000_000, timeout: Duration::from_millis(1000), lookback: Duration::from_secs(300) };
-
-/// Times that older samples are fetched for one evaluation.
-const MOST_ROUNDS: usize = 3;
 
 /// What was read of one side.
 #[derive(Debug, Clone)]
@@ -68,22 +63,12 @@ pub(super) async fn instant(expr: &Expr, tsdb: &Tsdb, at: Timestamp) -> Result<V
 
 async fn evaluate(
     tsdb: &Tsdb,
-    work: impl Fn(&Tsdb) -> Result<Answer, EvalError> + Clone + Send + 'static,
+    work: impl FnOnce(&Tsdb) -> Result<Answer, EvalError> + Send + 'static,
 ) -> Result<Answer, String> {
     let tsdb = tsdb.with_history();
-    let mut rounds = 0;
-    loop {
-        let (work, store) = (work.clone(), tsdb.clone());
-        let result = tokio::task::spawn_blocking(move || work(&store)).await;
-        let result = result.map_err(|_| "the evaluation ended in a panic".to_owned())?;
-        // What memory holds has to do if the history does not answer.
-        let fetched = tokio::time::timeout(StdDuration::from_millis(500), tsdb.fetch()).await;
-        if matches!(fetched, Ok(Ok(true))) && rounds < MOST_ROUNDS && result.is_ok() {
-            rounds += 1;
-            continue;
-        }
-        return result.map_err(|error| error.to_string());
-    }
+    // What memory holds has to do if the history does not answer.
+    let result = tokio::task::spawn_blocking(move || work(&tsdb)).await;
+    result.map_err(|_| "the evaluation ended in a panic".to_owned())?.map_err(|error| error.to_string())
 }
 
 impl Reading {

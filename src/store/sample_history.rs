@@ -5,6 +5,7 @@
 //! so that a stepped clock moves a block by changing one row. Everything here lives in the file only: while the
 //! disk fails, writes answer with an error at once, because memory has these samples anyway.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sqlx::sqlite::SqliteRow;
@@ -106,22 +107,28 @@ impl Store {
         self.bounded(rows.fetch_all(&mut *conn)).await
     }
 
-    /// Chunks of a block, by series: of those named, or of all.
-    pub async fn history_chunks(&self, block: i64, series: Option<&[i64]>) -> Result<Vec<StoredChunk>, StoreError> {
+    /// All chunks of a block, by series.
+    pub async fn history_chunks(&self, block: i64) -> Result<Vec<StoredChunk>, StoreError> {
         let mut conn = self.reader().await?;
-        let columns = "select block, series, offset, count, data from history_chunks where block = ?1";
-        match series {
-            None => {
-                let sql = sqlx::AssertSqlSafe(format!("{columns} order by series"));
-                self.bounded(sqlx::query_as(sql).bind(block).fetch_all(&mut *conn)).await
-            }
-            Some(series) => {
-                let sql = format!("{columns} and series in (select value from json_each(?2)) order by series");
-                let named = serde_json::to_string(series).map_err(|error| StoreError(error.to_string()))?;
-                let rows = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(block).bind(named);
-                self.bounded(rows.fetch_all(&mut *conn)).await
-            }
-        }
+        let rows = sqlx::query_as("select * from history_chunks where block = ?1 order by series").bind(block);
+        self.bounded(rows.fetch_all(&mut *conn)).await
+    }
+
+    /// The chunks of some series in some blocks, in no particular order.
+    pub async fn history_chunks_of(
+        &self,
+        blocks: &BTreeSet<i64>,
+        series: &BTreeSet<i64>,
+    ) -> Result<Vec<StoredChunk>, StoreError> {
+        let list = |ids| serde_json::to_string(ids).map_err(|error| StoreError(error.to_string()));
+        let (blocks, series) = (list(blocks)?, list(series)?);
+        let mut conn = self.reader().await?;
+        // In this order each row is found by its key, the rows of a block one after another.
+        let rows = sqlx::query_as(
+            "select chunk.* from json_each(?1) block cross join json_each(?2) series
+             cross join history_chunks chunk on chunk.block = block.value and chunk.series = series.value",
+        );
+        self.bounded(rows.bind(blocks).bind(series).fetch_all(&mut *conn)).await
     }
 }
 

@@ -11,6 +11,7 @@ mod head;
 mod history;
 mod index;
 pub mod metrics;
+mod selection;
 mod settings;
 mod window;
 
@@ -24,7 +25,7 @@ use crate::metrics::Registry;
 use crate::model::{Labels, Matcher, Sample, Timestamp};
 
 pub use chunk::{CHUNK_SAMPLES, Chunk, DamagedChunk};
-pub use history::FetchError;
+pub use selection::Selection;
 pub use settings::Settings;
 pub use window::{Ends, Packed, Window};
 
@@ -162,39 +163,8 @@ impl Tsdb {
         self.write().shift(millis);
     }
 
-    /// Every series that satisfies all matchers and has a sample with `from <= at <= to`, with those samples.
-    /// In no particular order, but the same one while no series comes or goes.
-    #[must_use]
-    pub fn select(&self, matchers: &[Matcher], from: Timestamp, to: Timestamp) -> Vec<Series> {
-        let parts: Vec<_> = {
-            let state = self.read();
-            let matching = state.head.matching(matchers);
-            matching
-                .map(|series| {
-                    let chunks = series.chunks.iter().filter(|chunk| chunk.overlaps(from, to));
-                    let chunks: Vec<Chunk> = chunks.cloned().collect();
-                    let (old, until) = self.old_chunks(&state, series, from, to);
-                    (series.labels.clone(), old, chunks, until, series.tail_between(from, to).to_vec())
-                })
-                .collect()
-        };
-        // Chunks are shared and never change, so they are unpacked when the lock is free again.
-        let unpacked = parts.into_iter().map(|(labels, old, chunks, until, tail)| {
-            if old.is_empty() && chunks.is_empty() {
-                return Series { labels, samples: tail };
-            }
-            let count = old.iter().chain(&chunks).map(|chunk| chunk.count() as usize).sum::<usize>();
-            let mut samples = Vec::with_capacity(count + tail.len());
-            old.iter().for_each(|chunk| chunk.read_into(from, until, &mut samples));
-            chunks.iter().for_each(|chunk| chunk.read_into(from, to, &mut samples));
-            samples.extend(tail);
-            Series { labels, samples }
-        });
-        unpacked.filter(|series| !series.samples.is_empty()).collect()
-    }
-
     /// The newest sample from `from` to `to` of each series that satisfies all matchers and has one; cheaper than
-    /// [`Tsdb::select`]. It may be a staleness marker.
+    /// [`Tsdb::select`], and as far as memory goes. It may be a staleness marker.
     #[must_use]
     pub fn latest(&self, matchers: &[Matcher], from: Timestamp, to: Timestamp) -> Vec<(Labels, Sample)> {
         let mut newest = Vec::new();
@@ -204,27 +174,11 @@ impl Tsdb {
         newest
     }
 
-    /// Chunks from `from` on that memory has let go, and up to when they count.
-    fn old_chunks(
-        &self,
-        state: &State,
-        series: &HeadSeries,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> (Vec<Chunk>, Timestamp) {
-        let Some(view) = &self.1 else { return (Vec::new(), to) };
-        let held = series.first().map(|held| Timestamp::from_millis(held.millis().saturating_sub(1)));
-        let until = held.map_or(to, |before| before.min(to));
-        (view.old_chunks(state, series, (from, to)), until)
-    }
-
     /// Shows every series that satisfies all matchers through a window of time, in the order of [`Tsdb::select`], also
     /// those without samples in it. Writers wait while it runs: keep what takes long for later ([`Window::pack`]).
     pub fn scan(&self, matchers: &[Matcher], from: Timestamp, to: Timestamp, mut each: impl FnMut(&Window<'_>)) {
         let state = self.read();
-        state.head.matching(matchers).for_each(|series| {
-            each(&Window::new(series, (from, to), self.old_chunks(&state, series, from, to)));
-        });
+        state.head.matching(matchers).for_each(|series| each(&Window::new(series, from, to)));
     }
 
     /// The label sets of the series that satisfy all matchers and have samples around `from` to `to`.

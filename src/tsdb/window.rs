@@ -17,8 +17,6 @@ pub struct Window<'a> {
     /// The part of the tail that lies in the window.
     start: usize,
     end: usize,
-    /// What memory has let go of the window, and up to when it counts.
-    old: (Vec<Chunk>, Timestamp),
 }
 
 /// First and last of the samples in a window, among which no value is smaller than the one before, and none is NaN
@@ -36,7 +34,6 @@ pub struct Ends {
 /// The samples of a window, still packed.
 #[derive(Debug, Clone)]
 pub struct Packed {
-    old: (Vec<Chunk>, Timestamp),
     chunks: Vec<Chunk>,
     tail: Vec<Sample>,
     from: Timestamp,
@@ -44,13 +41,9 @@ pub struct Packed {
 }
 
 impl<'a> Window<'a> {
-    pub(super) fn new(
-        series: &'a HeadSeries,
-        (from, to): (Timestamp, Timestamp),
-        old: (Vec<Chunk>, Timestamp),
-    ) -> Self {
+    pub(super) fn new(series: &'a HeadSeries, from: Timestamp, to: Timestamp) -> Self {
         let (start, end) = series.tail_bounds(from, to);
-        Self { series, from, to, start, end, old }
+        Self { series, from, to, start, end }
     }
 
     /// The labels of the series.
@@ -73,19 +66,13 @@ impl<'a> Window<'a> {
     /// The newest sample.
     #[must_use]
     pub fn latest(&self) -> Option<Sample> {
-        self.series.latest(self.from, self.to).or_else(|| {
-            let (old, until) = &self.old;
-            let mut samples = Vec::new();
-            old.iter().for_each(|chunk| chunk.read_into(self.from, *until, &mut samples));
-            samples.last().copied()
-        })
+        self.series.latest(self.from, self.to)
     }
 
     /// All samples, if they lie side by side; `None` if some are in chunks.
     #[must_use]
     pub fn samples(&self) -> Option<&'a [Sample]> {
-        let in_chunks = !self.old.0.is_empty() || self.chunks().next().is_some();
-        (!in_chunks).then(|| self.tail())
+        self.chunks().next().is_none().then(|| self.tail())
     }
 
     /// First, last and number of the samples; `None` where there are none, where the store does not know that they
@@ -94,7 +81,7 @@ impl<'a> Window<'a> {
     pub fn ends(&self) -> Option<Ends> {
         let (tail, series) = (self.tail(), self.series);
         let (first, last) = (*tail.first()?, *tail.last()?);
-        if self.start < series.steady_from || !self.old.0.is_empty() {
+        if self.start < series.steady_from {
             return None;
         }
         let mut ends = Ends { first, last, count: tail.len() };
@@ -116,18 +103,20 @@ impl<'a> Window<'a> {
     /// Everything, to be unpacked later.
     #[must_use]
     pub fn pack(&self) -> Packed {
-        let (old, chunks, tail) = (self.old.clone(), self.chunks().cloned().collect(), self.tail().to_vec());
-        Packed { old, chunks, tail, from: self.from, to: self.to }
+        let (chunks, tail) = (self.chunks().cloned().collect(), self.tail().to_vec());
+        Packed { chunks, tail, from: self.from, to: self.to }
     }
 }
 
 impl Packed {
+    /// At most how many samples there are.
+    pub(super) fn count(&self) -> usize {
+        self.chunks.iter().map(|chunk| chunk.count() as usize).sum::<usize>() + self.tail.len()
+    }
+
     /// Appends the samples to `out`.
     pub fn read_into(&self, out: &mut Vec<Sample>) {
-        let (old, until) = &self.old;
-        let count = old.iter().chain(&self.chunks).map(|chunk| chunk.count() as usize).sum::<usize>();
-        out.reserve(count + self.tail.len());
-        old.iter().for_each(|chunk| chunk.read_into(self.from, *until, out));
+        out.reserve(self.count());
         self.chunks.iter().for_each(|chunk| chunk.read_into(self.from, self.to, out));
         out.extend(&self.tail);
     }

@@ -68,6 +68,12 @@ impl Block {
         }
     }
 
+    /// Makes room for so many rows more.
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        self.rows.reserve(rows);
+        self.values.reserve(rows.saturating_mul(self.steps));
+    }
+
     /// Adds a row without values and answers its number.
     pub(crate) fn add(&mut self, row: Row) -> usize {
         self.rows.push(row);

@@ -123,15 +123,16 @@ impl Evaluator<'_> {
         let scalars: Vec<&Node> = call.args.iter().filter(|arg| arg.value_type() == Type::Scalar).collect();
         let columns = scalars.iter().map(|arg| self.scalar(arg, frame)).collect::<Result<Vec<_>, _>>()?;
         let block = match &call.args[position].unwrapped().kind {
-            Kind::Range(selector, range) if frame.steps == 1 && over.remark.is_none() => {
+            Kind::Range(selector, range) if self.is_once((selector, *range), frame, over) => {
                 self.over_range_once((selector, *range), &columns, frame, over)?
             }
             _ => {
                 let vector = self.range_vector(&call.args[position], frame)?;
+                let (block, seen) = self.apply(vector, &columns, frame, over)?;
                 if let Some(remark) = over.remark {
-                    remark(self, call, &vector, &columns, frame)?;
+                    remark(self, call, &columns, &seen)?;
                 }
-                self.apply(&vector, &columns, frame, over)?
+                block
             }
         };
         if let Some(after) = over.after {
@@ -143,41 +144,44 @@ impl Evaluator<'_> {
         block.drop_names(self.delayed)
     }
 
+    /// Also answers at which steps some series has samples: only there does a function see its parameters.
     fn apply(
         &mut self,
-        vector: &RangeVector,
+        mut vector: RangeVector,
         columns: &[Column],
         frame: Frame,
         over: &OverRange,
-    ) -> Result<Block, EvalError> {
-        self.hold(vector.series.len().saturating_mul(frame.steps))?;
-        let mut block = Block::with_capacity(vector.series.len(), frame.steps);
+    ) -> Result<(Block, Vec<bool>), EvalError> {
+        self.hold(vector.len().saturating_mul(frame.steps))?;
+        let mut block = Block::with_capacity(vector.len(), frame.steps);
+        block.distinct = vector.distinct;
         let mut params = vec![0.0; columns.len()];
-        let mut scratch = Vec::new();
-        for series in &vector.series {
+        let mut seen = vec![false; frame.steps];
+        let (mut scratch, mut held) = (Vec::new(), Vec::new());
+        while let Some(row) = vector.next_into(self, &mut held)? {
             let mut cursor = Cursor::default();
             let start = block.values.len();
             let mut any = false;
-            for step in 0..frame.steps {
+            for (step, seen) in seen.iter_mut().enumerate() {
                 let now = frame.time(step);
                 let (from, until) = vector.bounds(now);
-                let samples = cursor.advance(&series.samples, from, until);
+                let samples = cursor.advance(&held, from, until);
                 self.spend(samples.len())?;
                 self.read(step, samples.len());
                 params.iter_mut().zip(columns).for_each(|(param, column)| *param = column.at(step));
                 let window = Window { samples, start: from, end: until, now, params: &params };
                 let value = if samples.is_empty() { None } else { (over.body)(&window, &mut scratch) };
+                *seen |= !samples.is_empty();
                 any |= value.is_some();
                 block.values.push(value.unwrap_or(ABSENT));
             }
             if any {
-                block.rows.push(series.row.clone());
+                block.rows.push(row);
             } else {
                 block.values.truncate(start);
             }
         }
-        block.distinct = vector.distinct;
-        Ok(block)
+        Ok((block, seen))
     }
 }
 

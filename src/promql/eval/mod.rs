@@ -1,8 +1,9 @@
 //! Evaluates a tree over a frame of times, node by node, all steps of a node at once.
 //!
-//! A node is visited once per query, so each selector is fetched once, over the whole range that its steps
-//! need. Subqueries make a frame of their own. What a query may use is counted here: samples held at once,
-//! and time, looked at every few thousand values.
+//! A node is visited once per query, so each selector is read once, over the whole range that its steps need, and
+//! series by series: beside the values of its steps, only the samples of one series are held. Subqueries make a
+//! frame of their own. What a query may use is counted here: samples held at once, and time, looked at every few
+//! thousand values.
 
 pub(crate) mod block;
 mod call;
@@ -26,7 +27,7 @@ use super::{Answer, EvalError, Expr, Limits, Usage, Value, VectorSample, aggrega
 pub(crate) use self::call::Call;
 pub(crate) use self::collect::Collector;
 pub(crate) use self::select::Pick;
-pub(crate) use self::windows::{Cursor, RangeVector, Window};
+pub(crate) use self::windows::{Cursor, Window};
 
 /// Values worked on between two looks at the clock.
 const WORK_PER_CLOCK: usize = 8192;
@@ -102,6 +103,11 @@ impl<'a> Evaluator<'a> {
             )));
         }
         self.spend(samples)
+    }
+
+    /// Samples that were held are not any more.
+    pub(crate) fn release(&mut self, samples: usize) {
+        self.samples = self.samples.saturating_sub(samples);
     }
 
     /// Counts samples that a step of the query looks at.

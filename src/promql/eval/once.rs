@@ -6,7 +6,7 @@
 
 use super::block::{ABSENT, Block, Column, Row};
 use super::frame::Frame;
-use super::select::{Pick, names_one_metric};
+use super::select::{Pick, names_one_metric, opened};
 use super::{Evaluator, Timestamp, Window};
 use crate::model::{Matcher, Sample, is_stale};
 use crate::promql::EvalError;
@@ -38,6 +38,17 @@ impl Evaluator<'_> {
         Ok(block)
     }
 
+    /// Whether [`Self::over_range_once`] will do.
+    pub(super) fn is_once(&self, (selector, range): (&Selector, i64), frame: Frame, over: &OverRange) -> bool {
+        let (start, end) = self.only_window(selector, range, frame);
+        frame.steps == 1 && over.remark.is_none() && !self.lies_behind(&selector.matchers, start, end)
+    }
+
+    fn only_window(&self, selector: &Selector, range: i64, frame: Frame) -> (i64, i64) {
+        let end = self.fixed_time(selector.at).unwrap_or(frame.start).saturating_sub(selector.offset);
+        (end.saturating_sub(range), end)
+    }
+
     /// Applies a function over a range to every series of a selector at the only time of `frame`.
     pub(super) fn over_range_once(
         &mut self,
@@ -46,8 +57,7 @@ impl Evaluator<'_> {
         frame: Frame,
         over: &OverRange,
     ) -> Result<Block, EvalError> {
-        let end = self.fixed_time(selector.at).unwrap_or(frame.start).saturating_sub(selector.offset);
-        let start = end.saturating_sub(range);
+        let (start, end) = self.only_window(selector, range, frame);
         let mut block = Block::new(1);
         block.distinct = names_one_metric(&selector.matchers);
         if end <= start {
@@ -86,11 +96,6 @@ impl Evaluator<'_> {
         block.remove_empty_rows();
         Ok(block)
     }
-}
-
-/// The first millisecond of a window that is open on the left.
-fn opened(start: i64) -> Timestamp {
-    Timestamp::from_millis(start.saturating_add(1))
 }
 
 /// What a look at a series gave.

@@ -7,7 +7,7 @@ use crate::model::labels::METRIC_NAME;
 use crate::model::{MatchOp, Matcher, Sample, Timestamp, is_stale};
 use crate::promql::EvalError;
 use crate::promql::ast::{At, Selector};
-use crate::tsdb::Series;
+use crate::tsdb::Selection;
 
 /// What of a sample goes into the vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,15 +42,14 @@ impl Evaluator<'_> {
         })
     }
 
-    /// Fetches series with all samples after `after` up to `until`.
-    pub(crate) fn fetch(&mut self, matchers: &[Matcher], after: i64, until: i64) -> Result<Vec<Series>, EvalError> {
-        if until <= after {
-            return Ok(Vec::new());
-        }
-        let from = Timestamp::from_millis(after.saturating_add(1));
-        let series = self.tsdb.select(matchers, from, Timestamp::from_millis(until));
-        self.hold(series.iter().map(|series| series.samples.len()).sum())?;
-        Ok(series)
+    /// The series that satisfy the matchers, with all samples after `after` up to `until`.
+    pub(crate) fn open(&self, matchers: &[Matcher], after: i64, until: i64) -> Option<Selection> {
+        (until > after).then(|| self.tsdb.open(matchers, opened(after), Timestamp::from_millis(until)))
+    }
+
+    /// Whether a single time has to be evaluated as many are, because the file has to be read.
+    pub(super) fn lies_behind(&self, matchers: &[Matcher], after: i64, until: i64) -> bool {
+        until > after && self.tsdb.lies_behind(matchers, opened(after), Timestamp::from_millis(until))
     }
 
     pub(crate) fn select(&mut self, selector: &Selector, frame: Frame) -> Result<Block, EvalError> {
@@ -65,20 +64,25 @@ impl Evaluator<'_> {
         let fixed = self.fixed_time(selector.at);
         let seen_from = |time: i64| fixed.unwrap_or(time).saturating_sub(selector.offset);
         let first = seen_from(frame.start).saturating_sub(self.lookback);
-        if frame.steps == 1 {
-            return self.select_once(&selector.matchers, (first, seen_from(frame.start)), pick);
+        let last = seen_from(frame.end());
+        if frame.steps == 1 && !self.lies_behind(&selector.matchers, first, last) {
+            return self.select_once(&selector.matchers, (first, last), pick);
         }
-        let series = self.fetch(&selector.matchers, first, seen_from(frame.end()))?;
-        self.hold(series.len().saturating_mul(frame.steps))?;
-        let mut block = Block::with_capacity(series.len(), frame.steps);
-        for series in series {
-            self.spend(frame.steps)?;
+        let mut block = Block::new(frame.steps);
+        block.distinct = names_one_metric(&selector.matchers);
+        let Some(mut selection) = self.open(&selector.matchers, first, last) else { return Ok(block) };
+        self.hold(selection.len().saturating_mul(frame.steps))?;
+        block.reserve(selection.len());
+        let mut samples = Vec::new();
+        while let Some(labels) = selection.next_into(&mut samples) {
+            self.hold(samples.len())?;
+            self.release(samples.len());
             let start = block.values.len();
             let mut any = false;
             let mut read = 0;
             for step in 0..frame.steps {
                 let until = seen_from(frame.time(step));
-                let value = newest(&series.samples, &mut read, until, self.lookback);
+                let value = newest(&samples, &mut read, until, self.lookback);
                 if value.is_some() {
                     any = true;
                     self.read(step, 1);
@@ -86,14 +90,18 @@ impl Evaluator<'_> {
                 block.values.push(value.map_or(ABSENT, |sample| pick.of(sample)));
             }
             if any {
-                block.rows.push(Row::new(series.labels));
+                block.rows.push(Row::new(labels));
             } else {
                 block.values.truncate(start);
             }
         }
-        block.distinct = names_one_metric(&selector.matchers);
         Ok(block)
     }
+}
+
+/// The first millisecond of a window that is open on the left.
+pub(super) fn opened(start: i64) -> Timestamp {
+    Timestamp::from_millis(start.saturating_add(1))
 }
 
 /// The newest sample up to `until` and after `until - lookback`, unless it is a staleness marker.

@@ -4,30 +4,32 @@
 
 use std::ops::Range;
 
-use super::block::{Row, is_present};
+use super::block::{Block, Row, is_present};
 use super::frame::Frame;
 use super::select::names_one_metric;
 use super::{Evaluator, Timestamp, not_a_vector};
-use crate::model::{Sample, is_stale};
+use crate::model::Sample;
 use crate::promql::EvalError;
 use crate::promql::ast::{Kind, Node, Subquery};
-use crate::tsdb::Series;
+use crate::tsdb::{Selection, Series};
 
-/// A series of a range vector; staleness markers are left out.
-pub(crate) struct RangeSeries {
-    pub(crate) row: Row,
-    pub(crate) samples: Vec<Sample>,
-}
-
-/// A range vector for all steps of a frame.
+/// A range vector for all steps of a frame; its series come one after another.
 pub(crate) struct RangeVector {
-    pub(crate) series: Vec<RangeSeries>,
+    source: Source,
     /// Length of the window in milliseconds.
     pub(crate) range: i64,
     offset: i64,
     fixed: Option<i64>,
     /// See [`Block::distinct`](super::block::Block::distinct).
     pub(crate) distinct: bool,
+}
+
+/// Where the samples come from.
+enum Source {
+    Nothing,
+    Stored(Selection),
+    /// The values of a subquery, and how many of its rows are done.
+    Computed(Block, Frame, usize),
 }
 
 /// What a function over a range looks at: one series at one step.
@@ -69,15 +71,48 @@ impl RangeVector {
         (end.saturating_sub(self.range), end)
     }
 
-    /// The steps at which some series has a sample in its window: only there does a function see its parameters.
-    pub(crate) fn steps_with_samples(&self, frame: Frame) -> impl Iterator<Item = usize> {
-        (0..frame.steps).filter(move |step| {
-            let (start, end) = self.bounds(frame.time(*step));
-            self.series.iter().any(|series| {
-                let after = series.samples.partition_point(|sample| sample.at.millis() <= start);
-                series.samples.get(after).is_some_and(|sample| sample.at.millis() <= end)
-            })
-        })
+    /// At most so many series are still to come.
+    pub(crate) fn len(&self) -> usize {
+        match &self.source {
+            Source::Nothing => 0,
+            Source::Stored(selection) => selection.len(),
+            Source::Computed(block, _, done) => block.rows.len().saturating_sub(*done),
+        }
+    }
+
+    /// The next series with samples, and these, without staleness markers, in place of what `samples` holds.
+    ///
+    /// # Errors
+    /// They are more than the query may hold.
+    pub(crate) fn next_into(
+        &mut self,
+        evaluator: &mut Evaluator<'_>,
+        samples: &mut Vec<Sample>,
+    ) -> Result<Option<Row>, EvalError> {
+        loop {
+            samples.clear();
+            let row = match &mut self.source {
+                Source::Nothing => None,
+                Source::Stored(selection) => selection.next_into(samples).map(Row::new),
+                Source::Computed(block, frame, done) => {
+                    let row = block.rows.get(*done).cloned();
+                    if row.is_some() {
+                        let values = block.row_values(*done).iter().enumerate();
+                        let at = |step| Timestamp::from_millis(frame.time(step));
+                        samples.extend(values.map(|(step, value)| Sample { at: at(step), value: *value }));
+                        *done += 1;
+                    }
+                    row
+                }
+            };
+            evaluator.hold(samples.len())?;
+            evaluator.release(samples.len());
+            // What a subquery lacks at a step is marked like what has ended.
+            samples.retain(|sample| is_present(sample.value));
+            if row.is_none() || !samples.is_empty() {
+                return Ok(row);
+            }
+        }
     }
 }
 
@@ -87,15 +122,16 @@ impl Evaluator<'_> {
         match &node.unwrapped().kind {
             Kind::Range(selector, range) => {
                 let mut vector = RangeVector {
-                    series: Vec::new(),
+                    source: Source::Nothing,
                     range: *range,
                     offset: selector.offset,
                     fixed: self.fixed_time(selector.at),
                     distinct: names_one_metric(&selector.matchers),
                 };
                 let (after, until) = (vector.bounds(frame.start).0, vector.bounds(frame.end()).1);
-                let fetched = self.fetch(&selector.matchers, after, until)?;
-                vector.series = fetched.into_iter().map(without_markers).collect();
+                if let Some(selection) = self.open(&selector.matchers, after, until) {
+                    vector.source = Source::Stored(selection);
+                }
                 Ok(vector)
             }
             Kind::Subquery(subquery) => self.subquery(subquery, frame),
@@ -105,7 +141,7 @@ impl Evaluator<'_> {
 
     fn subquery(&mut self, subquery: &Subquery, frame: Frame) -> Result<RangeVector, EvalError> {
         let mut vector = RangeVector {
-            series: Vec::new(),
+            source: Source::Nothing,
             range: subquery.range,
             offset: subquery.offset,
             fixed: self.fixed_time(subquery.at),
@@ -122,16 +158,7 @@ impl Evaluator<'_> {
         }
         let block = self.within_subquery(|evaluator| evaluator.vector(&subquery.inner, inner))?;
         vector.distinct = block.distinct;
-        for (number, row) in block.rows.iter().enumerate() {
-            self.spend(inner.steps)?;
-            let present = block.row_values(number).iter().enumerate().filter(|(_, value)| is_present(**value));
-            let samples: Vec<Sample> = present
-                .map(|(step, value)| Sample { at: Timestamp::from_millis(inner.time(step)), value: *value })
-                .collect();
-            if !samples.is_empty() {
-                vector.series.push(RangeSeries { row: row.clone(), samples });
-            }
-        }
+        vector.source = Source::Computed(block, inner, 0);
         Ok(vector)
     }
 
@@ -144,24 +171,17 @@ impl Evaluator<'_> {
 
     /// The value of a whole query that is a range vector.
     pub(crate) fn range_value(&mut self, node: &Node, frame: Frame) -> Result<Vec<Series>, EvalError> {
-        let vector = self.range_vector(node, frame)?;
+        let mut vector = self.range_vector(node, frame)?;
         let (start, end) = vector.bounds(frame.start);
-        let mut result = Vec::with_capacity(vector.series.len());
-        for RangeSeries { row, samples } in vector.series {
+        let (mut result, mut samples) = (Vec::new(), Vec::new());
+        while let Some(row) = vector.next_into(self, &mut samples)? {
             let samples = Cursor::default().advance(&samples, start, end).to_vec();
             if !samples.is_empty() {
+                self.hold(samples.len())?;
                 self.read(0, samples.len());
                 result.push(Series { labels: row.into_labels(), samples });
             }
         }
         Ok(result)
     }
-}
-
-fn without_markers(series: Series) -> RangeSeries {
-    let mut samples = series.samples;
-    if samples.iter().any(|sample| is_stale(sample.value)) {
-        samples.retain(|sample| !is_stale(sample.value));
-    }
-    RangeSeries { row: Row::new(series.labels), samples }
 }

@@ -19,7 +19,7 @@ use super::EvalError;
 use super::ast::Type;
 use super::eval::block::{Block, Column, Output};
 use super::eval::frame::Frame;
-use super::eval::{Call, Evaluator, RangeVector, Window};
+use super::eval::{Call, Evaluator, Window};
 use crate::tsdb::Ends;
 
 pub(crate) use histogram::warn_quantile;
@@ -60,8 +60,8 @@ pub(crate) enum Body {
     Special(fn(&mut Evaluator<'_>, &Call<'_>, Frame) -> Result<Output, EvalError>),
 }
 
-/// Looks at the arguments before a function over a range runs, to warn or refuse.
-type Remark = fn(&mut Evaluator<'_>, &Call<'_>, &RangeVector, &[Column], Frame) -> Result<(), EvalError>;
+/// Looks at the scalar arguments of a function over a range, to warn or refuse, where a step had samples.
+type Remark = fn(&mut Evaluator<'_>, &Call<'_>, &[Column], &[bool]) -> Result<(), EvalError>;
 
 /// One number from the ends of a window, and from when to when that is.
 type FromEnds = fn(&Ends, (i64, i64)) -> Option<f64>;
@@ -75,10 +75,15 @@ pub(crate) struct OverRange {
     pub(crate) from_ends: Option<FromEnds>,
     /// Whether the metric name stays.
     pub(crate) keeps_name: bool,
-    /// Runs first.
+    /// Runs when the steps that had samples are known.
     pub(crate) remark: Option<Remark>,
     /// Runs on the result, metric names still in place.
     pub(crate) after: Option<fn(&mut Evaluator<'_>, &Call<'_>, &Block)>,
+}
+
+/// The steps that had samples.
+fn steps_of(seen: &[bool]) -> impl Iterator<Item = usize> {
+    seen.iter().enumerate().filter(|(_, seen)| **seen).map(|(step, _)| step)
 }
 
 impl Function {

@@ -52,13 +52,14 @@ pub(super) fn absent_over_time(
 ) -> Result<Output, EvalError> {
     let mut values = vec![1.0; frame.steps];
     if let Some(arg) = call.arg(0) {
-        let vector = evaluator.range_vector(arg, frame)?;
-        for series in &vector.series {
+        let mut vector = evaluator.range_vector(arg, frame)?;
+        let mut samples = Vec::new();
+        while vector.next_into(evaluator, &mut samples)?.is_some() {
             let mut cursor = Cursor::default();
             evaluator.spend(frame.steps)?;
             for (step, absent) in values.iter_mut().enumerate() {
                 let (start, end) = vector.bounds(frame.time(step));
-                if !cursor.advance(&series.samples, start, end).is_empty() {
+                if !cursor.advance(&samples, start, end).is_empty() {
                     *absent = ABSENT;
                 }
             }

@@ -4,8 +4,7 @@ use super::math::kahan_add;
 use crate::model::Sample;
 use crate::promql::EvalError;
 use crate::promql::eval::block::Column;
-use crate::promql::eval::frame::Frame;
-use crate::promql::eval::{Call, Evaluator, RangeVector, Window};
+use crate::promql::eval::{Call, Evaluator, Window};
 
 /// Slope per second, and the value at `origin`, of the least-squares line.
 fn line(samples: &[Sample], origin: i64) -> Option<(f64, f64)> {
@@ -59,12 +58,11 @@ pub(super) fn double_exponential_smoothing(window: &Window<'_>, _: &mut Vec<f64>
 pub(super) fn check_factors(
     _: &mut Evaluator<'_>,
     _: &Call<'_>,
-    vector: &RangeVector,
     columns: &[Column],
-    frame: Frame,
+    seen: &[bool],
 ) -> Result<(), EvalError> {
     for (column, (name, short)) in columns.iter().zip([("smoothing", "sf"), ("trend", "tf")]) {
-        for factor in vector.steps_with_samples(frame).map(|step| column.at(step)) {
+        for factor in super::steps_of(seen).map(|step| column.at(step)) {
             if factor <= 0.0 || factor >= 1.0 {
                 let message = format!("invalid {name} factor. Expected: 0 < {short} < 1, got: {factor:.6}");
                 return Err(EvalError::Execution(message));

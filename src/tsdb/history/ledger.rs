@@ -22,6 +22,23 @@ pub(in crate::tsdb) struct Block {
     pub(in crate::tsdb) bytes: u64,
 }
 
+/// A sample may be older than the beginning of its block by less than this.
+const EARLY_MILLIS: i64 = 60_000;
+
+/// A block of the file, and from when its times count: a clock that is set moves it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::tsdb) struct BlockKey {
+    pub(in crate::tsdb) id: i64,
+    pub(in crate::tsdb) first: Timestamp,
+}
+
+impl BlockKey {
+    /// Whether it may hold samples up to `until`.
+    pub(in crate::tsdb) fn may_hold_before(&self, until: Timestamp) -> bool {
+        self.first.millis().saturating_sub(EARLY_MILLIS) <= until.millis()
+    }
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(in crate::tsdb) struct Ledger {
@@ -153,11 +170,17 @@ impl Ledger {
     }
 
     /// The closed blocks that may hold samples of a series.
-    pub(in crate::tsdb) fn blocks_of(&self, series: &HeadSeries) -> Option<&[Block]> {
+    fn blocks_of(&self, series: &HeadSeries) -> Option<&[Block]> {
         let (first, last) = series.blocks?;
         let from = self.blocks.partition_point(|block| block.id < first);
         let to = self.blocks.partition_point(|block| block.id <= last);
         self.blocks.get(from..to)
+    }
+
+    /// The closed blocks that may hold samples from `from` to `to`, oldest first.
+    pub(in crate::tsdb) fn between(&self, from: Timestamp, to: Timestamp) -> Vec<BlockKey> {
+        let about = self.blocks.iter().filter(|block| block.last >= from);
+        about.map(|block| BlockKey { id: block.id, first: block.first }).filter(|key| key.may_hold_before(to)).collect()
     }
 
     /// Bytes of all closed blocks.

@@ -28,9 +28,8 @@ use super::{Tsdb, as_float, metrics};
 
 use self::cache::Cache;
 use self::journal::Journal;
-pub(super) use self::ledger::Ledger;
-pub use self::view::FetchError;
-pub(super) use self::view::View;
+pub(super) use self::ledger::{BlockKey, Ledger};
+pub(super) use self::view::{View, Wanted};
 
 /// Longest wait for the history at start; past it the daemon begins without.
 const START_WAIT: StdDuration = StdDuration::from_secs(5);

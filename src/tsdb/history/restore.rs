@@ -76,7 +76,7 @@ impl Tsdb {
         let since = self.read().memory_since(newest);
         let recent: Vec<Block> = found.blocks.iter().filter(|block| block.last >= since).copied().collect();
         for block in recent {
-            for row in store.history_chunks(block.id, None).await? {
+            for row in store.history_chunks(block.id).await? {
                 found.take_chunk(block.first, row);
             }
         }

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::model::{Duration, Labels, Matcher, STALE_MARKER};
-use crate::tsdb::Settings;
+use crate::model::{Duration, Labels, Matcher, STALE_MARKER, Sample};
+use crate::tsdb::{Series, Settings};
 
 const EVER: (Timestamp, Timestamp) = (Timestamp::from_millis(i64::MIN / 4), Timestamp::from_millis(i64::MAX / 4));
 
@@ -62,15 +62,18 @@ impl Process {
 
     /// Time in seconds and bits of every sample of a series, memory and file together.
     async fn samples(&self, target: &str) -> Vec<(i64, u64)> {
+        let target = target.to_owned();
+        let read = self.reading(move |tsdb| tsdb.select(&[Matcher::equal("target", &target)], EVER.0, EVER.1));
+        let found = read.await;
+        found.iter().flat_map(|series| &series.samples).map(|s| (s.at.millis() / 1000, s.value.to_bits())).collect()
+    }
+
+    /// Asks a handle that reads the file, where waiting is allowed.
+    async fn reading<T: Send + 'static>(&self, ask: impl FnOnce(&Tsdb) -> T + Send + 'static) -> T {
         let tsdb = self.tsdb.with_history();
-        loop {
-            let found = tsdb.select(&[Matcher::equal("target", target)], EVER.0, EVER.1);
-            if tsdb.fetch().await.expect("readable") {
-                continue;
-            }
-            let samples = found.iter().flat_map(|series| &series.samples);
-            return samples.map(|s| (s.at.millis() / 1000, s.value.to_bits())).collect();
-        }
+        let (answer, tsdb) = tokio::task::spawn_blocking(move || (ask(&tsdb), tsdb)).await.expect("an answer");
+        assert!(tsdb.trouble().is_none(), "{:?}", tsdb.trouble());
+        answer
     }
 
     async fn seconds(&self, target: &str) -> Vec<i64> {
@@ -134,14 +137,53 @@ async fn memory_lets_go_of_what_the_file_holds_and_queries_still_find_it() {
     let held = process.tsdb.select(&[], EVER.0, EVER.1).pop().expect("a series").samples.len();
     assert!((240..500).contains(&held), "{held} samples of 1334 are in memory");
     assert_eq!(process.seconds("a").await, every_30s(0, 40_000));
-    // An instant selector in the past, and the series' names.
-    let tsdb = process.tsdb.with_history();
-    while tsdb.latest(&[], at(700), at(1000)).is_empty() {
-        assert!(tsdb.fetch().await.expect("readable"));
-    }
-    assert_eq!(tsdb.latest(&[], at(700), at(1000))[0].1.at, at(990));
+    // A time in the past, and the series' names.
+    let past =
+        process.reading(|tsdb| (tsdb.lies_behind(&[], at(700), at(1000)), tsdb.select(&[], at(700), at(1000)))).await;
+    assert_eq!((past.0, past.1[0].samples.last().map(|sample| sample.at)), (true, Some(at(990))));
+    // Memory is enough for what is new, and a handle without the file never reads it.
+    assert!(!process.reading(|tsdb| tsdb.lies_behind(&[], at(39_000), at(40_000))).await);
+    assert!(!process.tsdb.lies_behind(&[], at(700), at(1000)));
     assert_eq!(process.tsdb.series(&[], at(0), at(10)).len(), 2);
     assert!(process.tsdb.series(&[], at(-5000), at(-4000)).is_empty());
+}
+
+#[tokio::test]
+async fn more_than_is_read_at_once_comes_whole_and_in_order() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let process = Process::start(&file(&dir), at(0)).await;
+    let targets: Vec<String> = (0..60).map(|n| format!("t{n:02}")).collect();
+    for minute in (0..6000).step_by(20) {
+        // Every third series has been there for the second half only.
+        let there = targets.iter().enumerate().filter(|(n, _)| !n.is_multiple_of(3) || minute >= 3000);
+        let batch = there.map(|(n, target)| (target.as_str(), n as f64 + minute as f64));
+        process.append(minute * 60, &batch.collect::<Vec<_>>()).await;
+    }
+    assert!(process.blocks() * targets.len() > 4096, "{} blocks", process.blocks());
+    for (from, to) in [(EVER.0, EVER.1), (at(100_000), at(250_000)), (at(0), at(0))] {
+        let mut found = process.reading(move |tsdb| tsdb.select(&[], from, to)).await;
+        found.sort_by(|a, b| a.labels.cmp(&b.labels));
+        let minutes = |n: usize| (if n.is_multiple_of(3) { 3000 } else { 0 }..6000).step_by(20);
+        let expected = targets.iter().enumerate().filter_map(|(n, target)| {
+            let samples = minutes(n).map(|minute| Sample { at: at(minute * 60), value: n as f64 + minute as f64 });
+            let samples: Vec<Sample> = samples.filter(|sample| sample.at >= from && sample.at <= to).collect();
+            (!samples.is_empty()).then(|| Series { labels: series(target), samples })
+        });
+        assert_eq!(found, expected.collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_is_told_and_memory_still_answers() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let process = Process::start(&file(&dir), at(0)).await;
+    process.run(0, 40_000).await;
+    process.store.close().await.expect("closed");
+    let tsdb = process.tsdb.with_history();
+    let (found, tsdb) =
+        tokio::task::spawn_blocking(move || (tsdb.select(&[], EVER.0, EVER.1), tsdb)).await.expect("an answer");
+    assert!(tsdb.trouble().is_some());
+    assert!(found.iter().all(|series| (240..500).contains(&series.samples.len())), "{}", found[0].samples.len());
 }
 
 #[tokio::test]

@@ -1,167 +1,133 @@
 //! Old samples for queries.
 //!
-//! Evaluation does not wait for a disk. A handle made by [`Tsdb::with_history`] notes which chunks a query would
-//! have needed; [`Tsdb::fetch`] reads them, through the cache, and the query is evaluated again. Chunks that
-//! were read stay with the handle, so nothing can vanish between reading and evaluating.
+//! Memory holds the newest hours, and rules look at nothing else. A handle made by [`Tsdb::with_history`] also reads the
+//! file, a few series at a time and through the cache, when their samples are asked for; who evaluates over such a
+//! handle waits for the disk.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeSet, HashMap};
+use std::future::Future;
+use std::sync::{Arc, OnceLock};
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use crate::model::Timestamp;
-use crate::store::StoreError;
+use crate::store::{StoreError, StoredChunk};
 
 use super::super::chunk::Chunk;
-use super::super::head::HeadSeries;
-use super::super::{State, Tsdb, as_float};
+use super::super::{Tsdb, as_float};
 use super::Keeper;
-use super::block::BLOCK_MILLIS;
+use super::ledger::BlockKey;
 
-/// Most chunks that one query may need: some 70 million samples, beyond what a query may hold.
-const MOST_CHUNKS: usize = 100_000;
-
-/// Series asked for in one read.
-const GROUP: usize = 500;
-
-/// A sample may be older than the beginning of its block by less than this.
-const EARLY_MILLIS: i64 = 60_000;
-
-/// A chunk's block and series.
-type Key = (i64, i64);
-
-/// Why old samples could not be read.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum FetchError {
-    /// More than one query may read.
-    #[error("query would read more than {MOST_CHUNKS} hours of one series each from the sample history")]
-    TooMuch,
-    /// The file cannot be read now.
-    #[error("older samples cannot be read now: {0}")]
-    Store(#[from] StoreError),
+/// What one query needs to read the file.
+#[derive(Debug)]
+pub(in crate::tsdb) struct View {
+    runtime: Handle,
+    trouble: OnceLock<StoreError>,
 }
 
-/// What one query read, and what it lacks.
-#[derive(Debug, Default)]
-pub(in crate::tsdb) struct View(Mutex<Chunks>);
-
-#[derive(Debug, Default)]
-struct Chunks {
-    read: HashMap<Key, Option<Chunk>>,
-    missing: BTreeSet<Key>,
-}
-
-impl View {
-    fn chunks(&self) -> MutexGuard<'_, Chunks> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The chunks of a series from `from` to `to` that memory has let go, oldest first. They may reach into what
-    /// memory holds.
-    pub(in crate::tsdb) fn old_chunks(
-        &self,
-        state: &State,
-        series: &HeadSeries,
-        (from, to): (Timestamp, Timestamp),
-    ) -> Vec<Chunk> {
-        let held = series.first();
-        if held.is_some_and(|held| held <= from) {
-            return Vec::new();
-        }
-        // Memory may let go of more before the query comes again.
-        let soon = held.map_or(i64::MAX, |held| held.millis().saturating_add(BLOCK_MILLIS));
-        let Some(blocks) = state.ledger.as_ref().and_then(|ledger| ledger.blocks_of(series)) else {
-            return Vec::new();
-        };
-        let mut old = Vec::new();
-        let mut chunks = self.chunks();
-        for block in blocks {
-            let first = block.first.millis().saturating_sub(EARLY_MILLIS);
-            if block.last < from || first > to.millis() || first > soon {
-                continue;
-            }
-            match chunks.read.get(&(block.id, series.id)) {
-                Some(chunk) => old.extend(chunk.clone()),
-                None if chunks.missing.len() <= MOST_CHUNKS => {
-                    chunks.missing.insert((block.id, series.id));
-                }
-                None => {}
-            }
-        }
-        old
-    }
+/// Chunks of one series.
+pub(in crate::tsdb) struct Wanted<'a> {
+    pub(in crate::tsdb) series: i64,
+    pub(in crate::tsdb) blocks: &'a [BlockKey],
 }
 
 impl Tsdb {
-    /// A handle for one query that may look back farther than memory reaches.
+    /// A handle for one query that may look back farther than memory reaches. To be made inside the runtime, and used
+    /// where a thread may wait, such as in `spawn_blocking`; inside the runtime its use panics.
     #[must_use]
     pub fn with_history(&self) -> Self {
-        Self(Arc::clone(&self.0), Some(Arc::default()))
+        let view = Handle::try_current().ok().map(|runtime| View { runtime, trouble: OnceLock::new() });
+        Self(Arc::clone(&self.0), view.map(Arc::new))
     }
 
-    /// Reads what the evaluation over this handle lacked. Answers whether there was anything: then evaluate again.
-    ///
-    /// # Errors
-    /// The query needs too much, or the file cannot be read. The answer so far rests on less than was asked for.
-    pub async fn fetch(&self) -> Result<bool, FetchError> {
-        let (Some(view), Some(keeper)) = (&self.1, self.0.keeper.get()) else { return Ok(false) };
-        let missing = {
-            let mut chunks = view.chunks();
-            if chunks.missing.len() + chunks.read.len() > MOST_CHUNKS {
-                return Err(FetchError::TooMuch);
-            }
-            std::mem::take(&mut chunks.missing)
-        };
-        let (firsts, most_bytes) = {
-            let state = self.read();
-            let blocks = state.ledger.iter().flat_map(|ledger| &ledger.blocks);
-            let firsts: HashMap<i64, Timestamp> = blocks.map(|block| (block.id, block.first)).collect();
-            (firsts, state.settings.cache_bytes)
-        };
-        let mut unknown: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
-        for (block, series) in &missing {
-            // A block that was forgotten meanwhile has no samples any more.
-            let known =
-                firsts.get(block).map_or(Some(None), |first| keeper.cache().get((*block, *first, *series), most_bytes));
-            match known {
-                Some(chunk) => {
-                    view.chunks().read.insert((*block, *series), chunk);
-                }
-                None => unknown.entry(*block).or_default().push(*series),
-            }
-        }
-        for (block, series) in unknown {
-            let Some(first) = firsts.get(&block) else { continue };
-            for group in series.chunks(GROUP) {
-                let mut read = read_chunks(keeper, (block, *first), group).await?;
-                for id in group {
-                    let chunk = read.remove(id);
-                    keeper.cache().put((block, *first, *id), chunk.clone(), most_bytes);
-                    view.chunks().read.insert((block, *id), chunk);
+    /// Why the file could not be read through this handle; its answers lack older samples then.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&StoreError> {
+        self.1.as_ref()?.trouble.get()
+    }
+
+    /// Chunks by series, oldest first. After the first failure nothing more is read.
+    pub(in crate::tsdb) fn read_chunks(&self, wanted: &[Wanted<'_>]) -> HashMap<i64, Vec<Chunk>> {
+        let (Some(view), Some(keeper)) = (&self.1, self.0.keeper.get()) else { return HashMap::new() };
+        let most_bytes = self.read().settings.cache_bytes;
+        let mut known: HashMap<(i64, i64), Option<Chunk>> = HashMap::new();
+        let (mut series, mut blocks) = (BTreeSet::new(), BTreeSet::new());
+        for one in wanted {
+            for block in one.blocks {
+                if let Some(chunk) = keeper.cache().get((block.id, block.first, one.series), most_bytes) {
+                    known.insert((block.id, one.series), chunk);
+                } else {
+                    series.insert(one.series);
+                    blocks.insert(block.id);
                 }
             }
         }
-        keeper.cached.set(as_float(keeper.cache().bytes()));
-        Ok(!missing.is_empty())
+        if !series.is_empty() && view.trouble.get().is_none() {
+            let store = keeper.store.clone();
+            let read = async move { store.history_chunks_of(&blocks, &series).await };
+            match view.wait(read) {
+                Ok(rows) => {
+                    let rows = rows.into_iter().map(|row| ((row.block, row.series), row)).collect();
+                    keeper.take_in(wanted, rows, &mut known, most_bytes);
+                }
+                Err(error) => {
+                    let _ = view.trouble.set(error);
+                }
+            }
+        }
+        let of =
+            |one: &Wanted<'_>| one.blocks.iter().filter_map(|block| known.remove(&(block.id, one.series))?).collect();
+        let mut of = of;
+        wanted.iter().map(|one| (one.series, of(one))).collect()
     }
 }
 
-async fn read_chunks(
-    keeper: &Keeper,
-    (block, first): (i64, Timestamp),
-    series: &[i64],
-) -> Result<HashMap<i64, Chunk>, FetchError> {
-    let rows = keeper.store.history_chunks(block, Some(series)).await?;
-    let mut read = HashMap::with_capacity(rows.len());
-    for row in rows {
-        let first = Timestamp::from_millis(first.millis().saturating_add(row.offset));
-        match Chunk::from_bytes(first, row.count, row.data) {
-            Ok(chunk) => {
-                read.insert(row.series, chunk);
-            }
-            Err(error) => {
-                keeper.damaged.inc();
-                tracing::warn!(block, series = row.series, %error, "a chunk of the sample history is left out");
+impl View {
+    /// Has the runtime do something and waits for it.
+    fn wait<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (done, waiting) = oneshot::channel();
+        self.runtime.spawn(async move {
+            let _ = done.send(work.await);
+        });
+        waiting.blocking_recv().unwrap_or_else(|_| Err(StoreError("the daemon ends".to_owned())))
+    }
+}
+
+impl Keeper {
+    /// Adds what was read to what is known, and to the cache; what was not there is not there.
+    fn take_in(
+        &self,
+        wanted: &[Wanted<'_>],
+        mut rows: HashMap<(i64, i64), StoredChunk>,
+        known: &mut HashMap<(i64, i64), Option<Chunk>>,
+        most_bytes: usize,
+    ) {
+        for one in wanted {
+            for block in one.blocks {
+                let key = (block.id, one.series);
+                if known.contains_key(&key) {
+                    continue;
+                }
+                let chunk = rows.remove(&key).and_then(|row| self.unpacked(row, block.first));
+                self.cache().put((block.id, block.first, one.series), chunk.clone(), most_bytes);
+                known.insert(key, chunk);
             }
         }
+        self.cached.set(as_float(self.cache().bytes()));
     }
-    Ok(read)
+
+    fn unpacked(&self, row: StoredChunk, block: Timestamp) -> Option<Chunk> {
+        let first = Timestamp::from_millis(block.millis().saturating_add(row.offset));
+        let chunk = Chunk::from_bytes(first, row.count, row.data);
+        chunk
+            .inspect_err(|error| {
+                self.damaged.inc();
+                tracing::warn!(row.block, row.series, %error, "a chunk of the sample history is left out");
+            })
+            .ok()
+    }
 }

@@ -6,22 +6,26 @@ use crate::model::{Labels, Sample, Timestamp, number};
 use crate::promql::{Value, VectorSample};
 use crate::tsdb::Series;
 
-/// A query's `data`: result type and result, and statistics where they were asked for.
-pub(super) fn query_data(value: &Value, at: Timestamp, stats: Option<&serde_json::Value>) -> String {
-    let mut out = String::new();
-    let (kind, result): (&str, &dyn Fn(&mut String)) = match value {
-        Value::Scalar(value) => ("scalar", &|out| push_single(out, at, &number::plain(*value))),
-        Value::String(text) => ("string", &|out| push_single(out, at, text)),
-        Value::Vector(samples) => ("vector", &|out| push_list(out, samples, push_sample)),
-        Value::Matrix(series) => ("matrix", &|out| push_list(out, series, push_series)),
+/// Appends a query's `data`: result type and result, and statistics where they were asked for. What is written of the
+/// value is let go at once.
+pub(super) fn push_query_data(out: &mut String, value: Value, at: Timestamp, stats: Option<&serde_json::Value>) {
+    let kind = match &value {
+        Value::Scalar(_) => "scalar",
+        Value::String(_) => "string",
+        Value::Vector(_) => "vector",
+        Value::Matrix(_) => "matrix",
     };
     let _ = write!(out, r#"{{"resultType":"{kind}","result":"#);
-    result(&mut out);
+    match value {
+        Value::Scalar(value) => push_single(out, at, &number::plain(value)),
+        Value::String(text) => push_single(out, at, &text),
+        Value::Vector(samples) => push_list(out, samples, |out, sample| push_sample(out, &sample)),
+        Value::Matrix(series) => push_list(out, series, |out, series| push_series(out, &series)),
+    }
     if let Some(stats) = stats {
         let _ = write!(out, r#","stats":{stats}"#);
     }
     out.push('}');
-    out
 }
 
 fn push_sample(out: &mut String, VectorSample { labels, sample }: &VectorSample) {
@@ -40,9 +44,9 @@ fn push_series(out: &mut String, Series { labels, samples }: &Series) {
     out.push('}');
 }
 
-fn push_list<T>(out: &mut String, items: &[T], each: impl Fn(&mut String, &T)) {
+fn push_list<T>(out: &mut String, items: impl IntoIterator<Item = T>, each: impl Fn(&mut String, T)) {
     out.push('[');
-    for (i, item) in items.iter().enumerate() {
+    for (i, item) in items.into_iter().enumerate() {
         if i > 0 {
             out.push(',');
         }
@@ -146,7 +150,9 @@ mod tests {
             ),
             (Value::Vector(vec![]), r#"{"resultType":"vector","result":[]}"#),
         ] {
-            assert_eq!(query_data(&value, at, None), json);
+            let mut out = String::new();
+            push_query_data(&mut out, value, at, None);
+            assert_eq!(out, json);
         }
     }
 }

@@ -42,19 +42,26 @@ impl ApiError {
     }
 }
 
-/// What was asked for, as JSON, with remarks about it.
-#[derive(Debug, Default)]
+/// What was asked for, with remarks about it.
+#[derive(Debug)]
 pub(super) struct Data {
+    /// The answer as far as the data go: [`ENVELOPE`] and these as JSON. They may be large, so they are not copied.
     json: String,
     warnings: Vec<String>,
     infos: Vec<String>,
 }
 
+/// What an answer with data begins with.
+const ENVELOPE: &str = r#"{"status":"success","data":"#;
+
 impl Data {
     /// Data without remarks.
     pub(super) fn of(value: &impl serde::Serialize) -> Result<Self, ApiError> {
-        let json = serde_json::to_string(value).map_err(|error| ApiError::Internal(error.to_string()))?;
-        Ok(Self { json, ..Self::default() })
+        let mut json = ENVELOPE.as_bytes().to_vec();
+        let internal = |error: &dyn std::fmt::Display| ApiError::Internal(error.to_string());
+        serde_json::to_writer(&mut json, value).map_err(|error| internal(&error))?;
+        let json = String::from_utf8(json).map_err(|error| internal(&error))?;
+        Ok(Self { json, warnings: Vec::new(), infos: Vec::new() })
     }
 
     /// Cuts a list to the parameter `limit` and says so.
@@ -73,9 +80,7 @@ impl Data {
 
 impl IntoResponse for Data {
     fn into_response(self) -> Response {
-        let mut out = String::with_capacity(self.json.len() + 64);
-        out.push_str(r#"{"status":"success","data":"#);
-        out.push_str(&self.json);
+        let mut out = self.json;
         for (name, remarks) in [("warnings", &self.warnings), ("infos", &self.infos)] {
             if !remarks.is_empty() {
                 out.push_str(",\"");

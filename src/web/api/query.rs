@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use crate::model::{Duration, Timestamp};
 use crate::promql::ast::Type;
 use crate::promql::{self, Answer, EvalError, Expr, Limits, ParseError};
-use crate::tsdb::{FetchError, Tsdb};
+use crate::tsdb::Tsdb;
 
 use super::super::Sources;
 use super::stats::{Stats, Timings};
@@ -19,9 +19,6 @@ use super::{ApiError, Data, Params, json};
 
 /// Most points per series of a range query, as in Prometheus.
 const MOST_POINTS: i64 = 11_000;
-
-/// Times that a query may find that it needs still older samples.
-const MOST_ROUNDS: usize = 5;
 
 /// Queries at once, of everybody together.
 static SLOTS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(4));
@@ -33,7 +30,7 @@ pub(in crate::web) async fn instant(State(sources): State<Arc<Sources>>, params:
     let mut stats = Stats::asked(&params);
     let expr = parse(&params)?;
     let work = move |tsdb: &Tsdb| promql::instant(&expr, tsdb, at, &limits);
-    let answer = evaluate(&sources.tsdb, limits.timeout, Arc::new(work), &mut stats.timings).await?;
+    let answer = evaluate(&sources.tsdb, limits.timeout, work, &mut stats.timings).await?;
     let stats = stats.json(&answer.usage, (at, Duration::from_secs(1)));
     Ok(data(answer, at, limit, stats.as_ref()))
 }
@@ -66,7 +63,7 @@ pub(in crate::web) async fn range(State(sources): State<Arc<Sources>>, params: P
     }
     let step = Duration::from_millis(step.unsigned_abs());
     let work = move |tsdb: &Tsdb| promql::range(&expr, tsdb, start, end, step, &limits);
-    let answer = evaluate(&sources.tsdb, limits.timeout, Arc::new(work), &mut stats.timings).await?;
+    let answer = evaluate(&sources.tsdb, limits.timeout, work, &mut stats.timings).await?;
     let stats = stats.json(&answer.usage, (start, step));
     Ok(data(answer, end, limit, stats.as_ref()))
 }
@@ -94,55 +91,35 @@ pub(super) fn at_place(text: &str, error: &ParseError) -> String {
     format!("{line}:{column}: parse error: {}", error.message)
 }
 
-type Work = Arc<dyn Fn(&Tsdb) -> Result<Answer, EvalError> + Send + Sync>;
-
-/// Evaluates; if that took samples which memory does not hold, reads them and evaluates again.
-async fn evaluate(tsdb: &Tsdb, timeout: Duration, work: Work, timings: &mut Timings) -> Result<Answer, ApiError> {
+/// Evaluates over memory and file.
+async fn evaluate(
+    tsdb: &Tsdb,
+    timeout: Duration,
+    work: impl FnOnce(&Tsdb) -> Result<Answer, EvalError> + Send + 'static,
+    timings: &mut Timings,
+) -> Result<Answer, ApiError> {
     let timed_out = || ApiError::Timeout(EvalError::Timeout(timeout).to_string());
     timings.prepared();
     let slot = tokio::time::timeout(timeout.std(), SLOTS.acquire()).await.map_err(|_| timed_out())?;
     timings.queued();
     let tsdb = tsdb.with_history();
-    let mut rounds = 0;
-    let result = loop {
-        let result = evaluate_once(&tsdb, timeout, Arc::clone(&work)).await?;
-        let fetched = match tokio::time::timeout(timeout.std(), tsdb.fetch()).await {
-            Ok(fetched) => fetched,
-            Err(_) => return Err(timed_out()),
-        };
-        match fetched {
-            // What a query asks for can depend on what it found, but not often.
-            Ok(true) if rounds < MOST_ROUNDS && !matches!(result, Err(EvalError::Timeout(_))) => rounds += 1,
-            Ok(_) => break result,
-            Err(FetchError::TooMuch) => return Err(ApiError::Execution(FetchError::TooMuch.to_string())),
-            Err(error) => {
-                break result.map(|mut answer| {
-                    answer.warnings.push(error.to_string());
-                    answer
-                });
-            }
-        }
-    };
-    drop(slot);
-    match result {
-        Ok(answer) => Ok(answer),
-        Err(EvalError::Timeout(_)) => Err(timed_out()),
-        Err(error) => Err(ApiError::Execution(error.to_string())),
-    }
-}
-
-async fn evaluate_once(tsdb: &Tsdb, timeout: Duration, work: Work) -> Result<Result<Answer, EvalError>, ApiError> {
-    let tsdb = tsdb.clone();
+    let evaluated = tsdb.clone();
     // The evaluator keeps to its own time-out; this one does not wait for ever should it fail to. The slot is given
     // back early then, which is the lesser evil.
-    let running = tokio::time::timeout(timeout.std() * 2, tokio::task::spawn_blocking(move || work(&tsdb)));
-    match running.await {
-        Ok(Ok(result)) => Ok(result),
+    let running = tokio::time::timeout(timeout.std() * 2, tokio::task::spawn_blocking(move || work(&evaluated)));
+    let result = running.await;
+    drop(slot);
+    match result {
+        Ok(Ok(Ok(mut answer))) => {
+            answer.warnings.extend(tsdb.trouble().map(|error| format!("older samples cannot be read now: {error}")));
+            Ok(answer)
+        }
+        Ok(Ok(Err(EvalError::Timeout(_)))) | Err(_) => Err(timed_out()),
+        Ok(Ok(Err(error))) => Err(ApiError::Execution(error.to_string())),
         Ok(Err(error)) => {
             tracing::error!(%error, "a query ended in a panic");
             Err(ApiError::Internal("unexpected error during evaluation".into()))
         }
-        Err(_) => Err(ApiError::Timeout(EvalError::Timeout(timeout).to_string())),
     }
 }
 
@@ -161,7 +138,9 @@ fn data(mut answer: Answer, at: Timestamp, limit: usize, stats: Option<&serde_js
     if cut {
         answer.warnings.push("results truncated due to limit".into());
     }
-    Data { json: json::query_data(&answer.value, at, stats), warnings: answer.warnings, infos: answer.infos }
+    let mut json = super::ENVELOPE.to_owned();
+    json::push_query_data(&mut json, answer.value, at, stats);
+    Data { json, warnings: answer.warnings, infos: answer.infos }
 }
 
 #[cfg(test)]

@@ -5,8 +5,7 @@ pub(super) mod compare;
 use super::math::{kahan_add, quantile};
 use crate::promql::EvalError;
 use crate::promql::eval::block::Column;
-use crate::promql::eval::frame::Frame;
-use crate::promql::eval::{Call, Evaluator, RangeVector, Window};
+use crate::promql::eval::{Call, Evaluator, Window};
 
 #[allow(clippy::cast_precision_loss)]
 fn count(n: usize) -> f64 {
@@ -134,13 +133,11 @@ pub(super) fn mad_over_time(window: &Window<'_>, scratch: &mut Vec<f64>) -> Opti
 pub(super) fn check_quantile(
     evaluator: &mut Evaluator<'_>,
     call: &Call<'_>,
-    vector: &RangeVector,
     columns: &[Column],
-    frame: Frame,
+    seen: &[bool],
 ) -> Result<(), EvalError> {
     if let Some(column) = columns.first() {
-        vector
-            .steps_with_samples(frame)
+        super::steps_of(seen)
             .for_each(|step| super::histogram::warn_quantile(evaluator, column.at(step), call.arg_start(0)));
     }
     Ok(())

@@ -1,0 +1,153 @@
+//! The series that a query selects, unpacked one after another: however far it looks back, the samples of one series
+//! are in memory, and the packed ones of a few.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::vec::IntoIter;
+
+use crate::model::{Labels, Matcher, Sample, Timestamp};
+
+use super::chunk::Chunk;
+use super::head::HeadSeries;
+use super::history::{BlockKey, Wanted};
+use super::window::Packed;
+use super::{Series, State, Tsdb, Window};
+
+/// Most chunks that are read from the file at once, unless a single series has more: some 2 MB.
+const MOST_READ: usize = 4096;
+
+/// See the module. Made by [`Tsdb::open`].
+pub struct Selection {
+    tsdb: Tsdb,
+    parts: IntoIter<Part>,
+    from: Timestamp,
+    /// Blocks of the file that overlap the time, oldest first.
+    blocks: Vec<BlockKey>,
+    /// What the file holds of the next parts, by the series' number.
+    read: HashMap<i64, Vec<Chunk>>,
+    /// Parts for which the file was asked.
+    ahead: usize,
+}
+
+struct Part {
+    labels: Labels,
+    series: i64,
+    /// Those of the selection's blocks that hold older samples than memory does.
+    blocks: Range<usize>,
+    /// Up to when those count.
+    until: Timestamp,
+    held: Packed,
+}
+
+impl Tsdb {
+    /// Opens every series that satisfies all matchers, for its samples with `from <= at <= to`. They are those of
+    /// now, whatever is appended or moved while the selection is read.
+    #[must_use]
+    pub fn open(&self, matchers: &[Matcher], from: Timestamp, to: Timestamp) -> Selection {
+        let state = self.read();
+        let blocks = self.blocks_between(&state, from, to);
+        let part = |series: &HeadSeries| {
+            let (blocks, until) = behind(&blocks, series, from, to);
+            let held = Window::new(series, from, to).pack();
+            Part { labels: series.labels.clone(), series: series.id, blocks, until, held }
+        };
+        let parts: Vec<Part> = state.head.matching(matchers).map(part).collect();
+        Selection { tsdb: self.clone(), parts: parts.into_iter(), from, blocks, read: HashMap::new(), ahead: 0 }
+    }
+
+    /// Whether samples of those series and that time are in the file only, and this handle reads it: then
+    /// [`Tsdb::scan`] does not show them.
+    #[must_use]
+    pub fn lies_behind(&self, matchers: &[Matcher], from: Timestamp, to: Timestamp) -> bool {
+        let state = self.read();
+        let blocks = self.blocks_between(&state, from, to);
+        !blocks.is_empty()
+            && state.head.matching(matchers).any(|series| !behind(&blocks, series, from, to).0.is_empty())
+    }
+
+    /// Every series that satisfies all matchers and has a sample with `from <= at <= to`, with those samples.
+    /// In no particular order, but the same one while no series comes or goes.
+    #[must_use]
+    pub fn select(&self, matchers: &[Matcher], from: Timestamp, to: Timestamp) -> Vec<Series> {
+        let mut selection = self.open(matchers, from, to);
+        let mut found = Vec::new();
+        let mut samples = Vec::new();
+        while let Some(labels) = selection.next_into(&mut samples) {
+            found.push(Series { labels, samples: std::mem::take(&mut samples) });
+        }
+        found
+    }
+
+    fn blocks_between(&self, state: &State, from: Timestamp, to: Timestamp) -> Vec<BlockKey> {
+        match (&self.1, &state.ledger) {
+            (Some(_), Some(ledger)) => ledger.between(from, to),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Which of the blocks, all of them about `from` to `to`, hold older samples of a series than memory does, and up to when
+/// these count.
+fn behind(blocks: &[BlockKey], series: &HeadSeries, from: Timestamp, to: Timestamp) -> (Range<usize>, Timestamp) {
+    let held = series.first();
+    let Some((first, last)) = series.blocks.filter(|_| held.is_none_or(|held| held > from)) else {
+        return (0..0, to);
+    };
+    let until = held.map_or(to, |held| Timestamp::from_millis(held.millis().saturating_sub(1)).min(to));
+    let start = blocks.partition_point(|block| block.id < first);
+    let end = blocks.partition_point(|block| block.id <= last && block.may_hold_before(until));
+    (start..end.max(start), until)
+}
+
+impl Selection {
+    /// At most so many series are still to come.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Whether none is to come.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.parts.len() == 0
+    }
+
+    /// The next series that has samples in the time, and these in place of what `samples` holds; `None` at the end.
+    pub fn next_into(&mut self, samples: &mut Vec<Sample>) -> Option<Labels> {
+        samples.clear();
+        loop {
+            if self.ahead == 0 {
+                self.read_ahead();
+            }
+            let part = self.parts.next()?;
+            self.ahead = self.ahead.saturating_sub(1);
+            let old = self.read.remove(&part.series).unwrap_or_default();
+            let count = old.iter().map(|chunk| chunk.count() as usize).sum::<usize>();
+            samples.reserve(count + part.held.count());
+            old.iter().for_each(|chunk| chunk.read_into(self.from, part.until, samples));
+            part.held.read_into(samples);
+            if !samples.is_empty() {
+                return Some(part.labels);
+            }
+        }
+    }
+
+    fn read_ahead(&mut self) {
+        let mut chunks = 0;
+        let next = self.parts.as_slice().iter().take_while(|part| {
+            let fits = chunks == 0 || chunks + part.blocks.len() <= MOST_READ;
+            chunks += part.blocks.len();
+            fits
+        });
+        self.ahead = next.count();
+        let parts = self.parts.as_slice().get(..self.ahead).unwrap_or_default();
+        let wanted = parts.iter().filter(|part| !part.blocks.is_empty());
+        let wanted: Vec<Wanted<'_>> = wanted
+            .map(|part| Wanted {
+                series: part.series,
+                blocks: self.blocks.get(part.blocks.clone()).unwrap_or_default(),
+            })
+            .collect();
+        self.read = if wanted.is_empty() { HashMap::new() } else { self.tsdb.read_chunks(&wanted) };
+    }
+}
