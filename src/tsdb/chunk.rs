@@ -32,6 +32,14 @@ pub struct Chunk {
     data: Arc<[u8]>,
 }
 
+/// A chunk as it comes from disk, not looked into yet. Clones share the bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unread {
+    pub(super) first: Timestamp,
+    pub(super) count: u32,
+    pub(super) data: Arc<[u8]>,
+}
+
 /// The bytes are not a chunk with the given number of samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("damaged chunk: {readable} of {count} samples are readable")]
@@ -154,6 +162,29 @@ impl Chunk {
     pub(super) fn shift(&mut self, millis: i64) {
         self.first = Timestamp::from_millis(self.first.millis().saturating_add(millis));
         self.last = Timestamp::from_millis(self.last.millis().saturating_add(millis));
+    }
+}
+
+impl Unread {
+    /// Appends the samples with `from <= at <= to` to `out`.
+    ///
+    /// # Errors
+    /// The bytes do not hold what they should, as far as they were read; nothing was appended.
+    pub(super) fn read_into(&self, from: Timestamp, to: Timestamp, out: &mut Vec<Sample>) -> Result<(), DamagedChunk> {
+        let (before, mut readable, mut goes_on) = (out.len(), 0, true);
+        decode(&self.data, self.first, self.count, |sample| {
+            readable += 1;
+            if sample.at >= from && sample.at <= to {
+                out.push(sample);
+            }
+            goes_on = sample.at < to;
+            goes_on
+        });
+        if goes_on && readable < self.count {
+            out.truncate(before);
+            return Err(DamagedChunk { count: self.count, readable });
+        }
+        Ok(())
     }
 }
 

@@ -7,14 +7,14 @@ use std::vec::IntoIter;
 
 use crate::model::{Labels, Matcher, Sample, Timestamp};
 
-use super::chunk::Chunk;
+use super::chunk::Unread;
 use super::head::HeadSeries;
 use super::history::{BlockKey, Wanted};
 use super::window::Packed;
 use super::{Series, State, Tsdb, Window};
 
-/// Most chunks that are read from the file at once, unless a single series has more: some 2 MB.
-const MOST_READ: usize = 4096;
+/// Most chunks that are read from the file at once, unless a single series has more: half a megabyte.
+const MOST_READ: usize = 1024;
 
 /// See the module. Made by [`Tsdb::open`].
 pub struct Selection {
@@ -24,9 +24,11 @@ pub struct Selection {
     /// Blocks of the file that overlap the time, oldest first.
     blocks: Vec<BlockKey>,
     /// What the file holds of the next parts, by the series' number.
-    read: HashMap<i64, Vec<Chunk>>,
+    read: HashMap<i64, Vec<Unread>>,
     /// Parts for which the file was asked.
     ahead: usize,
+    /// Chunks of the file that all parts need.
+    chunks: usize,
 }
 
 struct Part {
@@ -52,7 +54,8 @@ impl Tsdb {
             Part { labels: series.labels.clone(), series: series.id, blocks, until, held }
         };
         let parts: Vec<Part> = state.head.matching(matchers).map(part).collect();
-        Selection { tsdb: self.clone(), parts: parts.into_iter(), from, blocks, read: HashMap::new(), ahead: 0 }
+        let chunks = parts.iter().map(|part| part.blocks.len()).sum();
+        Selection { tsdb: self.clone(), parts: parts.into_iter(), from, blocks, read: HashMap::new(), ahead: 0, chunks }
     }
 
     /// Whether samples of those series and that time are in the file only, and this handle reads it: then
@@ -122,9 +125,11 @@ impl Selection {
             let part = self.parts.next()?;
             self.ahead = self.ahead.saturating_sub(1);
             let old = self.read.remove(&part.series).unwrap_or_default();
-            let count = old.iter().map(|chunk| chunk.count() as usize).sum::<usize>();
-            samples.reserve(count + part.held.count());
-            old.iter().for_each(|chunk| chunk.read_into(self.from, part.until, samples));
+            for chunk in old {
+                if let Err(error) = chunk.read_into(self.from, part.until, samples) {
+                    self.tsdb.leave_out(part.series, error);
+                }
+            }
             part.held.read_into(samples);
             if !samples.is_empty() {
                 return Some(part.labels);
@@ -148,6 +153,6 @@ impl Selection {
                 blocks: self.blocks.get(part.blocks.clone()).unwrap_or_default(),
             })
             .collect();
-        self.read = if wanted.is_empty() { HashMap::new() } else { self.tsdb.read_chunks(&wanted) };
+        self.read = if wanted.is_empty() { HashMap::new() } else { self.tsdb.read_chunks(&wanted, self.chunks) };
     }
 }

@@ -109,14 +109,10 @@ impl<'a> Window<'a> {
 }
 
 impl Packed {
-    /// At most how many samples there are.
-    pub(super) fn count(&self) -> usize {
-        self.chunks.iter().map(|chunk| chunk.count() as usize).sum::<usize>() + self.tail.len()
-    }
-
     /// Appends the samples to `out`.
     pub fn read_into(&self, out: &mut Vec<Sample>) {
-        out.reserve(self.count());
+        let count = self.chunks.iter().map(|chunk| chunk.count() as usize).sum::<usize>();
+        out.reserve(count + self.tail.len());
         self.chunks.iter().for_each(|chunk| chunk.read_into(self.from, self.to, out));
         out.extend(&self.tail);
     }

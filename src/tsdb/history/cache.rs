@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use crate::model::Timestamp;
 
-use super::super::chunk::Chunk;
+use super::super::chunk::Unread;
 
 /// A chunk's block, from when the block's times count, and its series. With the time, because a stepped clock moves
 /// blocks.
@@ -19,15 +19,15 @@ const ENTRY_BYTES: usize = 120;
 /// See the module. An entry may say that there is no chunk.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
-    young: HashMap<Key, Option<Chunk>>,
-    old: HashMap<Key, Option<Chunk>>,
+    young: HashMap<Key, Option<Unread>>,
+    old: HashMap<Key, Option<Unread>>,
     young_bytes: usize,
     old_bytes: usize,
 }
 
 impl Cache {
     /// What is known of a chunk.
-    pub(super) fn get(&mut self, key: Key, most_bytes: usize) -> Option<Option<Chunk>> {
+    pub(super) fn get(&mut self, key: Key, most_bytes: usize) -> Option<Option<Unread>> {
         if let Some(chunk) = self.young.get(&key) {
             return Some(chunk.clone());
         }
@@ -38,7 +38,7 @@ impl Cache {
     }
 
     /// Remembers a chunk.
-    pub(super) fn put(&mut self, key: Key, chunk: Option<Chunk>, most_bytes: usize) {
+    pub(super) fn put(&mut self, key: Key, chunk: Option<Unread>, most_bytes: usize) {
         let added = size(chunk.as_ref());
         if self.young_bytes + added > most_bytes / 2 {
             self.old = std::mem::take(&mut self.young);
@@ -63,19 +63,21 @@ impl Cache {
     }
 }
 
-fn size(chunk: Option<&Chunk>) -> usize {
-    ENTRY_BYTES + chunk.map_or(0, |chunk| chunk.bytes().len())
+fn size(chunk: Option<&Unread>) -> usize {
+    ENTRY_BYTES + chunk.map_or(0, |chunk| chunk.data.len())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::Sample;
+    use crate::tsdb::Chunk;
 
     #[test]
     fn it_stays_within_its_bound_and_keeps_what_is_asked_for() {
         let first = Timestamp::from_millis(0);
-        let chunk = Chunk::encode(&[Sample { at: first, value: 1.5 }]);
+        let chunk = Chunk::encode(&[Sample { at: first, value: 1.5 }]).expect("a sample");
+        let chunk = Some(Unread { first, count: 1, data: chunk.shared() });
         let mut cache = Cache::default();
         for series in 0..1000 {
             cache.put((1, first, series), chunk.clone(), 10_000);

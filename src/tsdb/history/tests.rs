@@ -159,7 +159,7 @@ async fn more_than_is_read_at_once_comes_whole_and_in_order() {
         let batch = there.map(|(n, target)| (target.as_str(), n as f64 + minute as f64));
         process.append(minute * 60, &batch.collect::<Vec<_>>()).await;
     }
-    assert!(process.blocks() * targets.len() > 4096, "{} blocks", process.blocks());
+    assert!(process.blocks() * targets.len() > 4 * 1024, "{} blocks", process.blocks());
     for (from, to) in [(EVER.0, EVER.1), (at(100_000), at(250_000)), (at(0), at(0))] {
         let mut found = process.reading(move |tsdb| tsdb.select(&[], from, to)).await;
         found.sort_by(|a, b| a.labels.cmp(&b.labels));
@@ -308,6 +308,28 @@ async fn a_damaged_journal_costs_what_it_held_and_nothing_else() {
     process.vanish().await;
     let process = Process::start(&file(&dir), at(5_100)).await;
     assert_eq!(process.seconds("a").await.len(), 167 + 3);
+}
+
+#[tokio::test]
+async fn a_damaged_chunk_costs_the_hour_of_its_series_and_nothing_else() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let process = Process::start(&file(&dir), at(0)).await;
+    process.run(0, 40_000).await;
+    let block = process.store.history_blocks().await.expect("readable")[1];
+    let mut chunk = process.store.history_chunks(block.id).await.expect("readable").remove(0);
+    chunk.data = chunk.data[..chunk.data.len() / 2].into();
+    let hour = block.first.millis() / 1000..=block.last.expect("closed").millis() / 1000;
+    process
+        .store
+        .write_history(HistoryWrite { chunks: vec![chunk], ..HistoryWrite::default() })
+        .await
+        .expect("written");
+    let mut left = vec![process.seconds("a").await, process.seconds("b").await];
+    left.sort_by_key(Vec::len);
+    let without: Vec<i64> = every_30s(0, 40_000).into_iter().filter(|second| !hour.contains(second)).collect();
+    assert_eq!(left, [without, every_30s(0, 40_000)]);
+    let damaged = process.registry.counter(&metrics::HISTORY_DAMAGED).with_label_values::<&str>(&[]).get();
+    assert!((damaged - 1.0).abs() < f64::EPSILON);
 }
 
 fn value() -> impl Strategy<Value = f64> {

@@ -14,10 +14,13 @@ use tokio::sync::oneshot;
 use crate::model::Timestamp;
 use crate::store::{StoreError, StoredChunk};
 
-use super::super::chunk::Chunk;
+use super::super::chunk::{DamagedChunk, Unread};
 use super::super::{Tsdb, as_float};
 use super::Keeper;
 use super::ledger::BlockKey;
+
+/// Bytes of a chunk in the cache, estimated.
+const CHUNK_BYTES: usize = 512;
 
 /// What one query needs to read the file.
 #[derive(Debug)]
@@ -47,11 +50,13 @@ impl Tsdb {
         self.1.as_ref()?.trouble.get()
     }
 
-    /// Chunks by series, oldest first. After the first failure nothing more is read.
-    pub(in crate::tsdb) fn read_chunks(&self, wanted: &[Wanted<'_>]) -> HashMap<i64, Vec<Chunk>> {
+    /// Chunks by series, oldest first. After the first failure nothing more is read. `of` is how many chunks the query
+    /// needs in all: where that is more than the cache has room for, they would only drive out each other.
+    pub(in crate::tsdb) fn read_chunks(&self, wanted: &[Wanted<'_>], of: usize) -> HashMap<i64, Vec<Unread>> {
         let (Some(view), Some(keeper)) = (&self.1, self.0.keeper.get()) else { return HashMap::new() };
         let most_bytes = self.read().settings.cache_bytes;
-        let mut known: HashMap<(i64, i64), Option<Chunk>> = HashMap::new();
+        let keeps = of.saturating_mul(CHUNK_BYTES) <= most_bytes / 2;
+        let mut known: HashMap<(i64, i64), Option<Unread>> = HashMap::new();
         let (mut series, mut blocks) = (BTreeSet::new(), BTreeSet::new());
         for one in wanted {
             for block in one.blocks {
@@ -69,17 +74,24 @@ impl Tsdb {
             match view.wait(read) {
                 Ok(rows) => {
                     let rows = rows.into_iter().map(|row| ((row.block, row.series), row)).collect();
-                    keeper.take_in(wanted, rows, &mut known, most_bytes);
+                    keeper.take_in(wanted, rows, &mut known, keeps.then_some(most_bytes));
                 }
                 Err(error) => {
                     let _ = view.trouble.set(error);
                 }
             }
         }
-        let of =
+        let mut take =
             |one: &Wanted<'_>| one.blocks.iter().filter_map(|block| known.remove(&(block.id, one.series))?).collect();
-        let mut of = of;
-        wanted.iter().map(|one| (one.series, of(one))).collect()
+        wanted.iter().map(|one| (one.series, take(one))).collect()
+    }
+
+    /// Counts a chunk of the file that cannot be read, and says so.
+    pub(in crate::tsdb) fn leave_out(&self, series: i64, error: DamagedChunk) {
+        if let Some(keeper) = self.0.keeper.get() {
+            keeper.damaged.inc();
+        }
+        tracing::warn!(series, %error, "a chunk of the sample history is left out");
     }
 }
 
@@ -98,13 +110,13 @@ impl View {
 }
 
 impl Keeper {
-    /// Adds what was read to what is known, and to the cache; what was not there is not there.
+    /// Adds what was read to what is known, and to the cache if that takes it; what was not there is not there.
     fn take_in(
         &self,
         wanted: &[Wanted<'_>],
         mut rows: HashMap<(i64, i64), StoredChunk>,
-        known: &mut HashMap<(i64, i64), Option<Chunk>>,
-        most_bytes: usize,
+        known: &mut HashMap<(i64, i64), Option<Unread>>,
+        cached: Option<usize>,
     ) {
         for one in wanted {
             for block in one.blocks {
@@ -112,22 +124,16 @@ impl Keeper {
                 if known.contains_key(&key) {
                     continue;
                 }
-                let chunk = rows.remove(&key).and_then(|row| self.unpacked(row, block.first));
-                self.cache().put((block.id, block.first, one.series), chunk.clone(), most_bytes);
+                let chunk = rows.remove(&key).map(|row| {
+                    let first = Timestamp::from_millis(block.first.millis().saturating_add(row.offset));
+                    Unread { first, count: row.count, data: row.data }
+                });
+                if let Some(most_bytes) = cached {
+                    self.cache().put((block.id, block.first, one.series), chunk.clone(), most_bytes);
+                }
                 known.insert(key, chunk);
             }
         }
         self.cached.set(as_float(self.cache().bytes()));
-    }
-
-    fn unpacked(&self, row: StoredChunk, block: Timestamp) -> Option<Chunk> {
-        let first = Timestamp::from_millis(block.millis().saturating_add(row.offset));
-        let chunk = Chunk::from_bytes(first, row.count, row.data);
-        chunk
-            .inspect_err(|error| {
-                self.damaged.inc();
-                tracing::warn!(row.block, row.series, %error, "a chunk of the sample history is left out");
-            })
-            .ok()
     }
 }
