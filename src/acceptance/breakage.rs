@@ -147,8 +147,8 @@ impl<'a> Trial<'a> {
     pub(super) async fn speak(&mut self, times: usize, evidence: &mut Evidence) {
         let mut marks = Vec::new();
         for _ in 0..times {
-            self.chat.user.turn().await;
-            self.chat.user.turn().await;
+            drop(self.chat.user.turn().await);
+            drop(self.chat.user.turn().await);
             marks.push(mark());
         }
         let Chat { id, user } = self.chat.clone();
@@ -233,6 +233,7 @@ impl<'a> Trial<'a> {
     async fn passes(&self, within: StdDuration, evidence: &mut Evidence) -> Result<bool, Obstacle> {
         let client = self.chat.user.turn().await;
         let answer = client.update(&self.chat.id, &snippet(&mark()), Trigger::Test).await;
+        drop(client);
         note(&answer, evidence);
         match answer {
             Ok(accepted) => {

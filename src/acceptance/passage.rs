@@ -7,7 +7,7 @@ use std::time::Duration as StdDuration;
 
 use futures_util::future::join_all;
 
-use crate::memory_api::{CallError, Client, Exchange, FailureReason, Trigger};
+use crate::memory_api::{CallError, Exchange, FailureReason, Trigger, Turn};
 use crate::model::Stopwatch;
 use crate::queue::{AuditRow, RowState};
 
@@ -78,10 +78,10 @@ impl Scene {
     }
 
     /// A turn of the chat's user, and how long it was waited for.
-    async fn turn_of<'a>(&self, chat: &'a Chat) -> (&'a Client, StdDuration) {
+    async fn turn_of(&self, chat: &Chat) -> (Turn, StdDuration) {
         let watch = Stopwatch::start();
-        let client = chat.user.turn().await;
-        (client, watch.elapsed())
+        let turn = chat.user.turn().await;
+        (turn, watch.elapsed())
     }
 
     /// Sends a snippet with `mark` in it and follows it until a retrieval shows the mark, for `within` at most.
@@ -95,10 +95,11 @@ impl Scene {
         within: StdDuration,
         evidence: &mut Evidence,
     ) -> Result<Passage, Obstacle> {
-        let (client, _) = self.turn_of(chat).await;
+        let (turn, _) = self.turn_of(chat).await;
         let watch = Stopwatch::start();
         let mut ours = StdDuration::ZERO;
-        let answer = client.update(&chat.id, &snippet(mark), Trigger::Test).await;
+        let answer = turn.update(&chat.id, &snippet(mark), Trigger::Test).await;
+        drop(turn);
         note(&answer, evidence);
         let accepted = answer?;
         let accept = watch.elapsed();
@@ -110,10 +111,11 @@ impl Scene {
         }
         let pause = (within / MOST_READS).max(LOOK);
         loop {
-            let (client, waited) = self.turn_of(chat).await;
+            let (turn, waited) = self.turn_of(chat).await;
             ours += waited;
             let reading = Stopwatch::start();
-            let answer = client.memory(&chat.id).await;
+            let answer = turn.memory(&chat.id).await;
+            drop(turn);
             note(&answer, evidence);
             let (read, total) = (reading.elapsed(), watch.elapsed().saturating_sub(ours));
             if answer?.value.mentions(mark) {
@@ -158,7 +160,7 @@ impl Scene {
     /// Sends all of these (chat, mark) at once, each with a turn taken beforehand.
     pub(super) async fn burst(&self, updates: &[(Chat, String)], evidence: &mut Evidence) -> Burst {
         for (chat, _) in updates {
-            chat.user.turn().await;
+            drop(chat.user.turn().await);
         }
         let watch = Stopwatch::start();
         let sent = updates.iter().map(|(chat, mark)| async move {

@@ -4,7 +4,7 @@
 //! that monitoring never takes the last request from anybody, and that a 429 is news.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration as StdDuration;
 
 use crate::model::Stopwatch;
@@ -15,25 +15,56 @@ const LONGEST_PAUSE: StdDuration = StdDuration::from_secs(300);
 
 impl Window {
     fn forget(&mut self, now: StdDuration, per: StdDuration) {
-        while self.taken.front().is_some_and(|at| *at + per <= now) {
-            self.taken.pop_front();
+        while self.ended.front().is_some_and(|at| *at + per <= now) {
+            self.ended.pop_front();
         }
+    }
+
+    fn taken(&self) -> usize {
+        self.in_flight + self.ended.len()
     }
 }
 
-/// The budget of one client.
-pub(super) struct Budget {
+/// The budget of one client. Clones share it.
+#[derive(Clone)]
+pub(super) struct Budget(Arc<Inner>);
+
+struct Inner {
     most: usize,
     per: StdDuration,
     began: Stopwatch,
     window: Mutex<Window>,
 }
 
+/// The service counts a request at some time between its beginning and its answer, so it is taken from beginning to
+/// answer and for a window after that: then no window of the service holds more than the budget, however late it is.
 #[derive(Default)]
 struct Window {
-    /// When the requests of the last window began, on `began`'s scale.
-    taken: VecDeque<StdDuration>,
+    in_flight: usize,
+    /// When the requests of the last window were answered, on `began`'s scale.
+    ended: VecDeque<StdDuration>,
     paused_until: StdDuration,
+}
+
+/// A request that was taken out of a budget; to be dropped when it is answered.
+#[must_use]
+pub(super) struct Spent(Option<Arc<Inner>>);
+
+impl Drop for Spent {
+    fn drop(&mut self) {
+        if let Some(budget) = &self.0 {
+            let now = budget.began.elapsed();
+            let mut window = budget.window();
+            window.in_flight = window.in_flight.saturating_sub(1);
+            window.ended.push_back(now);
+        }
+    }
+}
+
+impl Inner {
+    fn window(&self) -> MutexGuard<'_, Window> {
+        self.window.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Budget {
@@ -45,47 +76,47 @@ impl Budget {
     /// `most` requests in any time of this length; 0 is no limit and no pause.
     pub(super) fn within(most: u32, per: StdDuration) -> Self {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
-        Self { most, per, began: Stopwatch::start(), window: Mutex::default() }
+        Self(Arc::new(Inner { most, per, began: Stopwatch::start(), window: Mutex::default() }))
     }
 
     /// How many requests may be sent right now.
     pub(super) fn room(&self) -> usize {
-        if self.most == 0 {
+        let Inner { most, per, began, .. } = &*self.0;
+        if *most == 0 {
             return usize::MAX;
         }
-        let now = self.began.elapsed();
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        window.forget(now, self.per);
-        if window.paused_until > now { 0 } else { self.most - window.taken.len().min(self.most) }
+        let now = began.elapsed();
+        let mut window = self.0.window();
+        window.forget(now, *per);
+        if window.paused_until > now { 0 } else { most.saturating_sub(window.taken()) }
     }
 
-    /// Takes one request out of the budget, or says how long to wait for one.
-    pub(super) fn take(&self) -> Result<(), StdDuration> {
-        if self.most == 0 {
-            return Ok(());
+    /// Takes one request out of the budget, or says how long to wait for one at least.
+    pub(super) fn take(&self) -> Result<Spent, StdDuration> {
+        let Inner { most, per, began, .. } = &*self.0;
+        if *most == 0 {
+            return Ok(Spent(None));
         }
-        let now = self.began.elapsed();
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        window.forget(now, self.per);
+        let now = began.elapsed();
+        let mut window = self.0.window();
+        window.forget(now, *per);
         if window.paused_until > now {
             return Err(window.paused_until - now);
         }
-        match window.taken.front() {
-            Some(oldest) if window.taken.len() >= self.most => Err((*oldest + self.per).saturating_sub(now)),
-            _ => {
-                window.taken.push_back(now);
-                Ok(())
-            }
+        if window.taken() >= *most {
+            return Err(window.ended.front().map_or(*per, |oldest| (*oldest + *per).saturating_sub(now)));
         }
+        window.in_flight += 1;
+        Ok(Spent(Some(Arc::clone(&self.0))))
     }
 
-    /// Sends nothing for a while; a minute if the service did not say how long.
+    /// Sends nothing for a while; a window's length if the service did not say how long.
     pub(super) fn pause(&self, told: Option<StdDuration>) {
-        if self.most == 0 {
+        if self.0.most == 0 {
             return;
         }
-        let until = self.began.elapsed() + told.unwrap_or(self.per).min(LONGEST_PAUSE);
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = self.0.began.elapsed() + told.unwrap_or(self.0.per).min(LONGEST_PAUSE);
+        let mut window = self.0.window();
         window.paused_until = window.paused_until.max(until);
     }
 }
@@ -94,27 +125,46 @@ impl Budget {
 mod tests {
     use super::*;
 
+    fn refused(budget: &Budget) -> Option<StdDuration> {
+        budget.take().err()
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_request_is_free_again_a_minute_after_the_oldest() {
         let budget = Budget::new(2);
-        assert_eq!(budget.take(), Ok(()));
+        assert_eq!(refused(&budget), None);
         tokio::time::advance(StdDuration::from_secs(20)).await;
-        assert_eq!(budget.take(), Ok(()));
-        assert_eq!(budget.take(), Err(StdDuration::from_secs(40)));
+        assert_eq!(refused(&budget), None);
+        assert_eq!(refused(&budget), Some(StdDuration::from_secs(40)));
         tokio::time::advance(StdDuration::from_secs(40)).await;
-        assert_eq!(budget.take(), Ok(()));
-        assert_eq!(budget.take(), Err(StdDuration::from_secs(20)));
+        assert_eq!(refused(&budget), None);
+        assert_eq!(refused(&budget), Some(StdDuration::from_secs(20)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_minute_begins_with_the_answer() {
+        let budget = Budget::new(2);
+        let (slow, other) = (budget.take().expect("the first"), budget.take().expect("the second"));
+        tokio::time::advance(StdDuration::from_secs(90)).await;
+        assert_eq!((refused(&budget), budget.room()), (Some(MINUTE), 0), "the service may see both only now");
+        drop(slow);
+        tokio::time::advance(StdDuration::from_secs(59)).await;
+        assert_eq!((refused(&budget), budget.room()), (Some(StdDuration::from_secs(1)), 0));
+        tokio::time::advance(StdDuration::from_secs(1)).await;
+        assert_eq!(budget.room(), 1);
+        drop(other);
+        assert_eq!(budget.room(), 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_pause_holds_everything_and_is_bounded() {
         let budget = Budget::new(10);
         budget.pause(Some(StdDuration::from_secs(86_400)));
-        assert_eq!(budget.take(), Err(LONGEST_PAUSE));
+        assert_eq!(refused(&budget), Some(LONGEST_PAUSE));
         tokio::time::advance(LONGEST_PAUSE).await;
-        assert_eq!(budget.take(), Ok(()));
+        assert_eq!(refused(&budget), None);
         budget.pause(None);
-        assert_eq!(budget.take(), Err(MINUTE));
+        assert_eq!(refused(&budget), Some(MINUTE));
     }
 
     #[tokio::test(start_paused = true)]

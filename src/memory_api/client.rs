@@ -174,9 +174,11 @@ impl Client {
         let inner = &*self.0;
         let route = call.route;
         // The service does not count /health for any user, and a probe that is held back sees nothing.
-        if route != Route::Health {
-            inner.budget.take().map_err(|wait| CallError::BudgetExhausted { retry_in: Duration::from(wait) })?;
-        }
+        let exhausted = |wait| CallError::BudgetExhausted { retry_in: Duration::from(wait) };
+        let _spent = match route {
+            Route::Health => None,
+            _ => Some(inner.budget.take().map_err(exhausted)?),
+        };
         match inner.transport.exchange(call).await {
             Ok(answer) => {
                 inner.series.sent(route, &answer.record, None);

@@ -29,7 +29,7 @@ pub use metrics::{DEFINITIONS, Route};
 pub use raw::{Authorization, RawAnswer, RawRequest};
 pub use redact::Redactor;
 pub use settings::{Login, Settings};
-pub use users::{Pace, User, Users};
+pub use users::{Pace, Turn, User, Users};
 pub use wire::{Wire, WireCall};
 
 #[cfg(test)]

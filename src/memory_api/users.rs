@@ -4,13 +4,14 @@
 //! inside have no budget of their own; pacing happens here, with the window that the service was promised to have. A
 //! conversation belongs to the user who made it, so that whoever makes one remembers the [`User`] with it.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration as StdDuration;
 
 use crate::metrics::Registry;
 use crate::model::{Clock, Duration, Problem};
 
-use super::budget::Budget;
+use super::budget::{Budget, Spent};
 use super::{Client, Login, Settings};
 
 /// How many requests a user may send in any time of a length.
@@ -26,6 +27,22 @@ pub struct Pace {
 #[derive(Clone)]
 pub struct User(Arc<Inner>);
 
+/// One request that a user may send, through the client that it stands for. To be dropped when it is answered: the
+/// service may count it as late as then.
+#[must_use]
+pub struct Turn {
+    user: Arc<Inner>,
+    _spent: Spent,
+}
+
+impl Deref for Turn {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.user.client
+    }
+}
+
 struct Inner {
     client: Client,
     budget: Budget,
@@ -39,20 +56,23 @@ impl User {
         &self.0.client
     }
 
-    /// Waits until this user may send another request, takes that turn, and answers with the client.
-    pub async fn turn(&self) -> &Client {
-        while let Err(wait) = self.0.budget.take() {
-            tokio::time::sleep(wait).await;
+    /// Waits until this user may send another request, and takes that turn. Whoever keeps as many turns as a window
+    /// holds waits for ever.
+    pub async fn turn(&self) -> Turn {
+        loop {
+            match self.try_turn() {
+                Ok(turn) => return turn,
+                Err(wait) => tokio::time::sleep(wait).await,
+            }
         }
-        &self.0.client
     }
 
     /// Takes a turn if there is one now; otherwise the time until there may be one.
     ///
     /// # Errors
     /// How long to wait, if nobody else takes the turn meanwhile.
-    pub fn try_turn(&self) -> Result<&Client, StdDuration> {
-        self.0.budget.take().map(|()| &self.0.client)
+    pub fn try_turn(&self) -> Result<Turn, StdDuration> {
+        self.0.budget.take().map(|spent| Turn { user: Arc::clone(&self.0), _spent: spent })
     }
 
     /// How many requests this user may send right now.
@@ -164,12 +184,12 @@ mod tests {
     async fn each_user_has_a_window_of_its_own_and_the_freest_is_the_one_to_ask() {
         let users = users(2, 1);
         let (first, second) = (users.first(), users.second().unwrap());
-        first.turn().await;
+        drop(first.turn().await);
         assert_eq!((first.room(), second.room(), users.room(), users.freest().number()), (1, 2, 3, 1));
-        first.turn().await;
+        drop(first.turn().await);
         assert!(first.try_turn().is_err_and(|wait| wait == StdDuration::from_secs(10)));
         let watch = crate::model::Stopwatch::start();
-        first.turn().await;
+        drop(first.turn().await);
         assert_eq!(watch.elapsed().as_secs(), 10, "the third request waits for the window to slide");
         assert_eq!((first.room(), users.all().len()), (1, 2));
     }

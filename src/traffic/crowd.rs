@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration as StdDuration;
 
-use crate::memory_api::{User, Users, Wire};
+use crate::memory_api::{self, User, Users, Wire};
 use crate::model::Stopwatch;
 
 use super::scenario::Step;
@@ -45,23 +45,36 @@ pub(super) struct Turn<'a> {
     member: &'a Member,
     chat: Option<Rc<str>>,
     taken: bool,
+    /// What the user's budget holds for the request that is under way.
+    request: RefCell<Option<memory_api::Turn>>,
 }
 
 impl Member {
     /// The conversation that rested longest; only a roundtrip needs one for itself.
-    fn turn(&self, step: Step) -> Turn<'_> {
+    fn turn(&self, step: Step, request: memory_api::Turn) -> Turn<'_> {
         let mut free = self.free.borrow_mut();
         let (chat, taken) = (free.pop_front(), step == Step::Roundtrip);
         if let Some(chat) = chat.as_ref().filter(|_| !taken) {
             free.push_back(Rc::clone(chat));
         }
-        Turn { member: self, chat, taken }
+        Turn { member: self, chat, taken, request: RefCell::new(Some(request)) }
     }
 }
 
 impl Turn<'_> {
     pub(super) fn user(&self) -> &User {
         &self.member.user
+    }
+
+    /// The request that it was for was answered.
+    pub(super) fn answered(&self) {
+        self.request.take();
+    }
+
+    /// Waits until its user may send another request.
+    pub(super) async fn renew(&self) {
+        let request = self.member.user.turn().await;
+        self.request.replace(Some(request));
     }
 
     /// The conversation; empty for a step that needs none.
@@ -127,15 +140,15 @@ impl Crowd {
             if step == Step::Health {
                 // The service counts it for nobody.
                 self.next.set(at + 1);
-                return Ok(Turn { member, chat: None, taken: false });
+                return Ok(Turn { member, chat: None, taken: false, request: RefCell::new(None) });
             }
             if member.free.borrow().is_empty() {
                 continue;
             }
             match member.user.try_turn() {
-                Ok(_) => {
+                Ok(request) => {
                     self.next.set(at + 1);
-                    return Ok(member.turn(step));
+                    return Ok(member.turn(step, request));
                 }
                 Err(until) => wait = if offset == 0 { until } else { wait.min(until) },
             }

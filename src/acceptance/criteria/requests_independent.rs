@@ -37,7 +37,7 @@ async fn judge(scene: &Scene, evidence: &mut Evidence) -> Result<Finding, Obstac
     scene.remember(&chat, &snippet(&mark()), scene.patience(), evidence).await?;
     // Every turn beforehand, so that no request waits for its budget while the table is locked.
     for _ in 0..WAITING + ROUNDS {
-        chat.user.turn().await;
+        drop(chat.user.turn().await);
     }
     let held = chaos.hold_queue(LOCKED).await?;
     let watch = Stopwatch::start();

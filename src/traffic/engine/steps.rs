@@ -67,7 +67,9 @@ impl Sender {
     }
 
     async fn ask(&self, wire: &mut Wire, turn: &Turn<'_>, call: WireCall<'_>) -> Result<bytes::Bytes, Failed> {
-        wire.send(turn.user().client(), call).await.map_err(|CallFailure { reason, message, .. }| {
+        let answer = wire.send(turn.user().client(), call).await;
+        turn.answered();
+        answer.map_err(|CallFailure { reason, message, .. }| {
             if reason == FailureReason::RateLimited {
                 turn.user().pause(None);
             }
@@ -100,7 +102,7 @@ impl Sender {
         while self.began.elapsed() < sent + PATIENCE {
             tokio::time::sleep(pause).await;
             pause = pause.mul_f64(1.5).min(LONGEST_PAUSE);
-            turn.user().turn().await;
+            turn.renew().await;
             if self.read(wire, turn).await?.mentions(&nonce) {
                 return Ok(());
             }
