@@ -207,10 +207,10 @@ impl Report {
         self.results.iter().filter(|result| result.verdict == verdict).count()
     }
 
-    /// Whether the deployment is ready: something was judged, and nothing failed.
+    /// Whether the deployment is ready: something was judged, nothing failed, and the run came to its end.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.count(Verdict::Fail) == 0 && self.count(Verdict::Pass) > 0
+        !self.interrupted && self.count(Verdict::Fail) == 0 && self.count(Verdict::Pass) > 0
     }
 }
 

@@ -30,8 +30,12 @@ fn sentence(report: &Report) -> String {
         0 => String::new(),
         open => format!(" {} could not be judged.", counted(open, "further promise", "further promises")),
     };
-    let partial = open > 0 || !report.left_out.is_empty() || report.interrupted;
+    let partial = open > 0 || !report.left_out.is_empty();
     match (pass, fail) {
+        (_, 0) if report.interrupted => {
+            let kept = counted(pass, "promise was", "promises were");
+            format!("No go yet: the run was interrupted; {kept} found kept until then.{not_judged}")
+        }
         (0, 0) => format!("No go: nothing could be judged.{not_judged}"),
         (_, 0) if partial => {
             let all = counted(judged, "judged promise is", "judged promises are");
@@ -70,4 +74,18 @@ fn conditions(report: &Report) -> Vec<String> {
     conditions
         .extend(doubtful.map(|assumption| format!("It does not hold that {}: {}.", assumption.what, assumption.why)));
     conditions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::fixture::ready;
+    use super::*;
+
+    #[test]
+    fn a_run_that_was_interrupted_is_no_go_however_well_it_went() {
+        let whole = ready();
+        assert!(Recommendation::of(&whole).go);
+        let told = Recommendation::of(&Report { interrupted: true, ..whole });
+        assert!(!told.go && told.sentence.starts_with("No go yet: the run was interrupted; "), "{}", told.sentence);
+    }
 }
