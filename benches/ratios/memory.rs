@@ -78,6 +78,8 @@ pub fn measure(table: &mut Table, folder: &Path) {
     write("token", "token");
     let mut command = Command::new(binary);
     let command = command.current_dir(&folder).args(["run", "--config", "memsentry.yaml"]);
+    // As the systemd unit and the Dockerfile have it.
+    let command = command.env("MALLOC_ARENA_MAX", "2").env("MALLOC_TRIM_THRESHOLD_", "131072");
     let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the release binary");
     let running = Running(child);
     while http::get(&address, "/-/ready").is_none() {
