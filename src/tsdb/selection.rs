@@ -62,6 +62,9 @@ impl Tsdb {
     /// [`Tsdb::scan`] does not show them.
     #[must_use]
     pub fn lies_behind(&self, matchers: &[Matcher], from: Timestamp, to: Timestamp) -> bool {
+        if self.1.is_none() {
+            return false;
+        }
         let state = self.read();
         let blocks = self.blocks_between(&state, from, to);
         !blocks.is_empty()
