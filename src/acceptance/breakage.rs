@@ -14,7 +14,7 @@ use crate::memory_api::{CallError, Exchange, Trigger};
 use crate::model::Stopwatch;
 use crate::queue::{AuditRow, Chaos, RowState};
 
-use super::passage::{is_limit, mark, note, seconds, snippet};
+use super::passage::{is_limit, mark, note, seconds, snippet, turns};
 use super::share::{Standing, standing};
 use super::{Chat, Evidence, Finding, Obstacle, Scene, faults};
 
@@ -145,17 +145,14 @@ impl<'a> Trial<'a> {
 
     /// Sends so many updates and as many retrievals, all at once.
     pub(super) async fn speak(&mut self, times: usize, evidence: &mut Evidence) {
-        let mut marks = Vec::new();
-        for _ in 0..times {
-            drop(self.chat.user.turn().await);
-            drop(self.chat.user.turn().await);
-            marks.push(mark());
-        }
+        let turns = turns(std::iter::repeat_n(&self.chat.user, times * 2)).await;
+        let marks: Vec<String> = (0..times).map(|_| mark()).collect();
         let Chat { id, user } = self.chat.clone();
         let (client, id) = (user.client(), &id);
         let updates = marks.iter().map(|mark| async move { client.update(id, &snippet(mark), Trigger::Test).await });
         let reads = marks.iter().map(|_| client.memory(id));
         let (updates, reads) = join(join_all(updates), join_all(reads)).await;
+        drop(turns);
         for (mark, answer) in marks.into_iter().zip(updates) {
             note(&answer, evidence);
             self.voice.hear(&answer);

@@ -3,11 +3,12 @@
 //! Waiting for a user's budget is our time, not the service's: it is taken out. The row is the better witness, so that
 //! the memory is read only once the row is complete; without a database the memory is asked again and again.
 
+use std::collections::HashMap;
 use std::time::Duration as StdDuration;
 
 use futures_util::future::join_all;
 
-use crate::memory_api::{CallError, Exchange, FailureReason, Trigger, Turn};
+use crate::memory_api::{CallError, Exchange, FailureReason, Trigger, Turn, User};
 use crate::model::Stopwatch;
 use crate::queue::{AuditRow, RowState};
 
@@ -60,6 +61,23 @@ pub(super) fn is_limit(error: &CallError) -> bool {
 pub(super) fn seconds(time: StdDuration) -> String {
     let millis = time.as_millis();
     if millis < 1000 { format!("{millis} ms") } else { format!("{:.1} s", time.as_secs_f64()) }
+}
+
+/// Turns for requests that are sent at once, one after another as the users' budgets allow. To be kept until the
+/// requests are answered: what was taken early is sent late. Of each user one turn less is kept than a window holds, because
+/// nobody can wait for a turn that he keeps himself.
+pub(super) async fn turns(users: impl Iterator<Item = &User>) -> Vec<Turn> {
+    let mut kept: HashMap<usize, usize> = HashMap::new();
+    let mut turns = Vec::new();
+    for user in users {
+        let turn = user.turn().await;
+        let of_user = kept.entry(user.number()).or_default();
+        if *of_user + 1 < user.most() {
+            *of_user += 1;
+            turns.push(turn);
+        }
+    }
+    turns
 }
 
 impl Scene {
@@ -159,9 +177,7 @@ impl Scene {
 
     /// Sends all of these (chat, mark) at once, each with a turn taken beforehand.
     pub(super) async fn burst(&self, updates: &[(Chat, String)], evidence: &mut Evidence) -> Burst {
-        for (chat, _) in updates {
-            drop(chat.user.turn().await);
-        }
+        let turns = turns(updates.iter().map(|(chat, _)| &chat.user)).await;
         let watch = Stopwatch::start();
         let sent = updates.iter().map(|(chat, mark)| async move {
             chat.user.client().update(&chat.id, &snippet(mark), Trigger::Test).await
@@ -183,6 +199,7 @@ impl Scene {
                 Err(error) => burst.refused.push(error.to_string()),
             }
         }
+        drop(turns);
         burst
     }
 
@@ -243,4 +260,28 @@ pub(super) struct Sent {
     pub(super) mark: String,
     /// When its row was first seen complete, from the start of the burst.
     pub(super) complete: Option<StdDuration>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory_api::{Pace, Settings, Users};
+    use crate::metrics::Registry;
+    use crate::model::{Clock, Duration, Secret};
+
+    #[tokio::test(start_paused = true)]
+    async fn turns_are_kept_until_the_answers_and_never_so_many_that_nobody_gets_one() {
+        let settings = Settings { token: Some(Secret::new("t".into())), ..Settings::new("http://127.0.0.1:1") };
+        let pace = Pace { requests: 5, per: Duration::from_secs(10) };
+        let users = Users::new("main", &settings, &[], pace, &Registry::new(), &Clock::system()).unwrap();
+        let kept = turns(std::iter::repeat_n(users.first(), 4)).await;
+        tokio::time::advance(StdDuration::from_secs(60)).await;
+        assert_eq!((kept.len(), users.room()), (4, 1), "they may be answered only now");
+        drop(kept);
+        tokio::time::advance(StdDuration::from_secs(10)).await;
+        // More than a window holds: the last ones wait for each other, for a window each.
+        let watch = Stopwatch::start();
+        assert_eq!(turns(std::iter::repeat_n(users.first(), 7)).await.len(), 4);
+        assert_eq!(watch.elapsed().as_secs(), 20);
+    }
 }

@@ -79,6 +79,11 @@ impl Budget {
         Self(Arc::new(Inner { most, per, began: Stopwatch::start(), window: Mutex::default() }))
     }
 
+    /// How many requests a window holds; no limit is the largest number.
+    pub(super) fn most(&self) -> usize {
+        if self.0.most == 0 { usize::MAX } else { self.0.most }
+    }
+
     /// How many requests may be sent right now.
     pub(super) fn room(&self) -> usize {
         let Inner { most, per, began, .. } = &*self.0;

@@ -60,6 +60,11 @@ impl Driver {
     async fn beside<F: Future>(&mut self, work: F) -> F::Output {
         let mut work = pin!(work);
         poll_fn(|context| {
+            // Much of an answer comes in one piece, so that what follows its head is mostly there already.
+            let ready = work.as_mut().poll(context);
+            if ready.is_ready() {
+                return ready;
+            }
             self.poll(context);
             work.as_mut().poll(context)
         })

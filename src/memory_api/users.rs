@@ -75,6 +75,12 @@ impl User {
         self.0.budget.take().map(|spent| Turn { user: Arc::clone(&self.0), _spent: spent })
     }
 
+    /// How many requests this user may send within a window; no limit is the largest number.
+    #[must_use]
+    pub fn most(&self) -> usize {
+        self.0.budget.most()
+    }
+
     /// How many requests this user may send right now.
     #[must_use]
     pub fn room(&self) -> usize {

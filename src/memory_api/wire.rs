@@ -64,7 +64,8 @@ struct Heads {
 /// One kept connection to a service, for requests of any of its users.
 pub struct Wire {
     heads: Arc<Heads>,
-    connection: Option<(Connection, Stopwatch)>,
+    /// In a box, because it is large and changes hands with every request.
+    connection: Option<(Box<Connection>, Stopwatch)>,
 }
 
 type Failed = (FailureReason, String);
@@ -182,15 +183,15 @@ impl Wire {
     }
 
     /// The kept connection, if it still looks alive.
-    async fn fresh(&mut self) -> Option<Connection> {
+    async fn fresh(&mut self) -> Option<Box<Connection>> {
         let (mut connection, idle) = self.connection.take()?;
         (idle.elapsed() < FRESH || connection.usable().await).then_some(connection)
     }
 
-    async fn dial(&self, user: &Client) -> Result<Connection, Failed> {
+    async fn dial(&self, user: &Client) -> Result<Box<Connection>, Failed> {
         let deadline = Stopwatch::start().started() + self.heads.timeout;
         let io = user.transport().connector.connect(deadline, &mut Timings::default()).await?;
-        Connection::new(io).await.map_err(|error| broken(&error))
+        Connection::new(io).await.map(Box::new).map_err(|error| broken(&error))
     }
 
     fn request(&self, token: Option<&Token>, call: WireCall<'_>) -> Result<Request<Full<Bytes>>, Failed> {

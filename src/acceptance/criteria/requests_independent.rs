@@ -8,7 +8,7 @@ use crate::memory_api::{CallError, Exchange, Trigger};
 use crate::model::Stopwatch;
 use crate::traffic::Distribution;
 
-use super::super::passage::{mark, note, seconds, snippet};
+use super::super::passage::{mark, note, seconds, snippet, turns};
 use super::super::{Area, Chat, Criterion, Evidence, Finding, Need, Obstacle, Scene};
 
 /// How long the queue table is locked, and when the last of the other requests begins.
@@ -36,9 +36,7 @@ async fn judge(scene: &Scene, evidence: &mut Evidence) -> Result<Finding, Obstac
     let chat = scene.chat(scene.users.freest(), evidence).await?;
     scene.remember(&chat, &snippet(&mark()), scene.patience(), evidence).await?;
     // Every turn beforehand, so that no request waits for its budget while the table is locked.
-    for _ in 0..WAITING + ROUNDS {
-        drop(chat.user.turn().await);
-    }
+    let turns = turns(std::iter::repeat_n(&chat.user, (WAITING + ROUNDS) as usize)).await;
     let held = chaos.hold_queue(LOCKED).await?;
     let watch = Stopwatch::start();
     let waiting = join_all((0..WAITING).map(|_| wait_for_the_lock(&chat)));
@@ -50,6 +48,7 @@ async fn judge(scene: &Scene, evidence: &mut Evidence) -> Result<Finding, Obstac
         held_for
     };
     let ((waited, others), held_for) = join(join(waiting, others), release).await;
+    drop(turns);
     let mut longest = StdDuration::ZERO;
     for (answer, took) in &waited {
         note(answer, evidence);
