@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration as StdDuration;
 
 use crate::model::{Duration, Labels, Timestamp};
-use crate::promql::Unfiltered;
+use crate::promql::{self, Unfiltered};
 
 use super::alerting::{Active, Phase};
 use super::group::Group;
@@ -145,12 +145,16 @@ pub struct AlertView {
 }
 
 impl RuleSet {
-    /// What alerts of this name measure: every side of their rules' expressions, with what it is compared with.
+    /// What alerts of this name measure: every side of their rules' expressions, with what it is compared with; also
+    /// of groups that are being evaluated elsewhere, which is when their alerts are told.
     #[must_use]
     pub fn sides(&self, alert: &str) -> Vec<Unfiltered> {
-        let rules = self.groups().iter().flat_map(|group| &group.rules);
-        let rules = rules.filter(|rule| rule.alerting().is_some() && rule.name() == alert);
-        rules.flat_map(|rule| rule.expression.parsed.unfiltered()).collect()
+        let here = self.groups().iter().flat_map(|group| &group.rules);
+        let here = here.filter(|rule| rule.alerting().is_some() && rule.name() == alert);
+        let away = self.groups().iter().filter_map(|group| group.away.as_deref()).flat_map(|view| &view.rules);
+        let away = away.filter(|rule| matches!(rule.kind, RuleKind::Alerting { .. }) && rule.name == alert);
+        let away = away.filter_map(|rule| promql::parse(&rule.query).ok());
+        here.flat_map(|rule| rule.expression.parsed.unfiltered()).chain(away.flat_map(|e| e.unfiltered())).collect()
     }
 }
 

@@ -386,3 +386,12 @@ fn the_shipped_rules_can_be_read_and_evaluated() {
     assert_eq!(names, ["Watchdog"]);
     assert!(promql::parse("up").is_ok());
 }
+
+#[test]
+fn what_an_alert_measures_is_known_while_its_group_is_evaluated_elsewhere() {
+    let mut rules = parsed("groups: [{name: g, rules: [{alert: Deep, expr: depth > 5 or lag > 2}]}]");
+    let told = |rules: &RuleSet| rules.sides("Deep").iter().map(|side| side.expression.to_string()).collect::<Vec<_>>();
+    assert_eq!(told(&rules), ["depth", "lag"]);
+    let lent = rules.lend_due(at(15));
+    assert_eq!((lent.len(), told(&rules)), (1, vec!["depth".to_owned(), "lag".to_owned()]));
+}

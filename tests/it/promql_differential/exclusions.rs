@@ -126,10 +126,45 @@ fn early_overflow(question: &Question, ours: &Answer, theirs: &Answer) -> bool {
     ["exp(", "cosh(", "sinh("].iter().any(|name| text.contains(name)) && values_differ_only(ours, theirs, early)
 }
 
-/// 2.42 makes room for less than no steps, where a subquery without a step stands around another one.
-fn less_than_no_steps(_: &Question, ours: &Answer, theirs: &Answer) -> bool {
-    let panicked = matches!(theirs, Answer::Error(_, message) if message.ends_with("makeslice: cap out of range"));
-    panicked && ours.is_empty()
+/// 2.42 goes into what a subquery without a step holds: it makes room for less than no steps there and panics, or finds
+/// fault with the steps of a subquery within.
+fn no_step(question: &Question, ours: &Answer, theirs: &Answer) -> bool {
+    let Ok(expr) = memsentry::promql::parse(&question.expr.to_string()) else { return false };
+    let mut nested = false;
+    expr.root().walk(&mut |node| {
+        // Others have a step within their range.
+        if let Kind::Subquery(subquery) = &node.kind
+            && subquery.step.unwrap_or(60_000) > subquery.range
+        {
+            subquery.inner.walk(&mut |inner| nested |= matches!(inner.kind, Kind::Subquery(_)));
+        }
+    });
+    nested && ours.is_empty() && matches!(theirs, Answer::Error(kind, _) if kind == "execution")
+}
+
+/// 2.42 looks at what is aggregated only: if that never changes, it evaluates the aggregation at the first step.
+fn constant_aggregation(question: &Question, ours: &Answer, theirs: &Answer) -> bool {
+    let Ok(expr) = memsentry::promql::parse(&question.expr.to_string()) else { return false };
+    let mut found = false;
+    expr.root().walk(&mut |node| {
+        if let Kind::Aggregate(aggregate) = &node.kind {
+            found |= aggregate.param.as_ref().is_some_and(varies) && !varies(&aggregate.inner);
+        }
+    });
+    found && question.range.is_some() && matches!((ours, theirs), (Answer::Series(..), Answer::Series(..)))
+}
+
+/// Whether a node's value depends on the time of the step.
+fn varies(node: &Node) -> bool {
+    let mut found = false;
+    node.walk(&mut |node| {
+        found |= match &node.kind {
+            Kind::Selector(selector) | Kind::Range(selector, _) => selector.at.is_none(),
+            Kind::Call { args, .. } => args.is_empty(),
+            _ => false,
+        };
+    });
+    found
 }
 
 const fn unasked(name: &'static str, examples: &'static [&'static str]) -> Exclusion {
@@ -205,9 +240,14 @@ pub(super) const EXCLUSIONS: &[Exclusion] = &[
         explains: early_overflow,
     },
     Exclusion {
-        name: "2.42 panics where a subquery without a step holds another one",
+        name: "2.42 goes on within a subquery that has no step: panics or finds fault",
         examples: &["max_over_time(max_over_time(max_over_time(alone[30m])[1m:])[1m:5m] offset 200s)"],
-        explains: less_than_no_steps,
+        explains: no_step,
+    },
+    Exclusion {
+        name: "2.42 evaluates the parameter of an aggregation once if what is aggregated does not change",
+        examples: &["quantile(time() - 1700012400, vector(1))"],
+        explains: constant_aggregation,
     },
     unasked("2.42 finds nothing for timestamp() with @ and offset", &["timestamp(alone @ 1700012400 offset 1h)"]),
     unasked(
