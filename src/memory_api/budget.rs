@@ -13,20 +13,7 @@ const MINUTE: StdDuration = StdDuration::from_secs(60);
 /// Longest pause that a 429 can impose, whatever its headers say.
 const LONGEST_PAUSE: StdDuration = StdDuration::from_secs(300);
 
-impl Window {
-    fn forget(&mut self, now: StdDuration, per: StdDuration) {
-        while self.ended.front().is_some_and(|at| *at + per <= now) {
-            self.ended.pop_front();
-        }
-    }
-
-    fn taken(&self) -> usize {
-        self.in_flight + self.ended.len()
-    }
-}
-
-/// The budget of one client. Clones share it.
-#[derive(Clone)]
+/// The budget of one client.
 pub(super) struct Budget(Arc<Inner>);
 
 struct Inner {
@@ -53,8 +40,7 @@ pub(super) struct Spent(Option<Arc<Inner>>);
 impl Drop for Spent {
     fn drop(&mut self) {
         if let Some(budget) = &self.0 {
-            let now = budget.began.elapsed();
-            let mut window = budget.window();
+            let (now, mut window) = budget.now();
             window.in_flight = window.in_flight.saturating_sub(1);
             window.ended.push_back(now);
         }
@@ -62,8 +48,20 @@ impl Drop for Spent {
 }
 
 impl Inner {
-    fn window(&self) -> MutexGuard<'_, Window> {
-        self.window.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The time, and the window as it is then.
+    fn now(&self) -> (StdDuration, MutexGuard<'_, Window>) {
+        let now = self.began.elapsed();
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        while window.ended.front().is_some_and(|at| *at + self.per <= now) {
+            window.ended.pop_front();
+        }
+        (now, window)
+    }
+}
+
+impl Window {
+    fn taken(&self) -> usize {
+        self.in_flight + self.ended.len()
     }
 }
 
@@ -86,30 +84,26 @@ impl Budget {
 
     /// How many requests may be sent right now.
     pub(super) fn room(&self) -> usize {
-        let Inner { most, per, began, .. } = &*self.0;
-        if *most == 0 {
+        if self.0.most == 0 {
             return usize::MAX;
         }
-        let now = began.elapsed();
-        let mut window = self.0.window();
-        window.forget(now, *per);
-        if window.paused_until > now { 0 } else { most.saturating_sub(window.taken()) }
+        let (now, window) = self.0.now();
+        if window.paused_until > now { 0 } else { self.0.most.saturating_sub(window.taken()) }
     }
 
     /// Takes one request out of the budget, or says how long to wait for one at least.
     pub(super) fn take(&self) -> Result<Spent, StdDuration> {
-        let Inner { most, per, began, .. } = &*self.0;
-        if *most == 0 {
+        if self.0.most == 0 {
             return Ok(Spent(None));
         }
-        let now = began.elapsed();
-        let mut window = self.0.window();
-        window.forget(now, *per);
+        let (now, mut window) = self.0.now();
         if window.paused_until > now {
             return Err(window.paused_until - now);
         }
-        if window.taken() >= *most {
-            return Err(window.ended.front().map_or(*per, |oldest| (*oldest + *per).saturating_sub(now)));
+        if window.taken() >= self.0.most {
+            // What is under way now is free a window from now at the earliest.
+            let oldest = window.ended.front().copied().unwrap_or(now);
+            return Err((oldest + self.0.per).saturating_sub(now));
         }
         window.in_flight += 1;
         Ok(Spent(Some(Arc::clone(&self.0))))
@@ -120,9 +114,8 @@ impl Budget {
         if self.0.most == 0 {
             return;
         }
-        let until = self.0.began.elapsed() + told.unwrap_or(self.0.per).min(LONGEST_PAUSE);
-        let mut window = self.0.window();
-        window.paused_until = window.paused_until.max(until);
+        let (now, mut window) = self.0.now();
+        window.paused_until = window.paused_until.max(now + told.unwrap_or(self.0.per).min(LONGEST_PAUSE));
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration as StdDuration;
 
 use crate::model::{Duration, Labels, Timestamp};
-use crate::promql::{self, Unfiltered};
+use crate::promql::{Expr, Unfiltered};
 
 use super::alerting::{Active, Phase};
 use super::group::Group;
@@ -93,6 +93,8 @@ pub struct RuleView {
     pub name: String,
     /// Its expression as written.
     pub query: String,
+    /// The same as the evaluator takes it.
+    pub parsed: Expr,
     /// Its labels as written, those of the group among them.
     pub labels: BTreeMap<String, String>,
     /// Whether it could be evaluated the last time.
@@ -153,8 +155,8 @@ impl RuleSet {
         let here = here.filter(|rule| rule.alerting().is_some() && rule.name() == alert);
         let away = self.groups().iter().filter_map(|group| group.away.as_deref()).flat_map(|view| &view.rules);
         let away = away.filter(|rule| matches!(rule.kind, RuleKind::Alerting { .. }) && rule.name == alert);
-        let away = away.filter_map(|rule| promql::parse(&rule.query).ok());
-        here.flat_map(|rule| rule.expression.parsed.unfiltered()).chain(away.flat_map(|e| e.unfiltered())).collect()
+        let expressions = here.map(|rule| &rule.expression.parsed).chain(away.map(|rule| &rule.parsed));
+        expressions.flat_map(Expr::unfiltered).collect()
     }
 }
 
@@ -194,6 +196,7 @@ fn rule(rule: &Rule) -> RuleView {
     RuleView {
         name: rule.name().to_owned(),
         query: rule.expression.text.trim().to_owned(),
+        parsed: rule.expression.parsed.clone(),
         labels,
         health: rule.health,
         last_error: rule.last_error.clone(),

@@ -1,7 +1,6 @@
 //! The series that a query selects, unpacked one after another: however far it looks back, the samples of one series
 //! are in memory, and the packed ones of a few.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::vec::IntoIter;
 
@@ -9,7 +8,7 @@ use crate::model::{Labels, Matcher, Sample, Timestamp};
 
 use super::chunk::Unread;
 use super::head::HeadSeries;
-use super::history::{BlockKey, Wanted};
+use super::history::{Block, Wanted};
 use super::window::Packed;
 use super::{Series, State, Tsdb, Window};
 
@@ -22,11 +21,9 @@ pub struct Selection {
     parts: IntoIter<Part>,
     from: Timestamp,
     /// Blocks of the file that overlap the time, oldest first.
-    blocks: Vec<BlockKey>,
-    /// What the file holds of the next parts, by the series' number.
-    read: HashMap<i64, Vec<Unread>>,
-    /// Parts for which the file was asked.
-    ahead: usize,
+    blocks: Vec<Block>,
+    /// What the file holds of the next parts, as far as it was asked.
+    read: IntoIter<Vec<Unread>>,
     /// Chunks of the file that all parts need.
     chunks: usize,
 }
@@ -55,7 +52,7 @@ impl Tsdb {
         };
         let parts: Vec<Part> = state.head.matching(matchers).map(part).collect();
         let chunks = parts.iter().map(|part| part.blocks.len()).sum();
-        Selection { tsdb: self.clone(), parts: parts.into_iter(), from, blocks, read: HashMap::new(), ahead: 0, chunks }
+        Selection { tsdb: self.clone(), parts: parts.into_iter(), from, blocks, read: Vec::new().into_iter(), chunks }
     }
 
     /// Whether samples of those series and that time are in the file only, and this handle reads it: then
@@ -84,7 +81,7 @@ impl Tsdb {
         found
     }
 
-    fn blocks_between(&self, state: &State, from: Timestamp, to: Timestamp) -> Vec<BlockKey> {
+    fn blocks_between(&self, state: &State, from: Timestamp, to: Timestamp) -> Vec<Block> {
         match (&self.1, &state.ledger) {
             (Some(_), Some(ledger)) => ledger.between(from, to),
             _ => Vec::new(),
@@ -94,7 +91,7 @@ impl Tsdb {
 
 /// Which of the blocks, all of them about `from` to `to`, hold older samples of a series than memory does, and up to when
 /// these count.
-fn behind(blocks: &[BlockKey], series: &HeadSeries, from: Timestamp, to: Timestamp) -> (Range<usize>, Timestamp) {
+fn behind(blocks: &[Block], series: &HeadSeries, from: Timestamp, to: Timestamp) -> (Range<usize>, Timestamp) {
     let held = series.first();
     let Some((first, last)) = series.blocks.filter(|_| held.is_none_or(|held| held > from)) else {
         return (0..0, to);
@@ -122,13 +119,11 @@ impl Selection {
     pub fn next_into(&mut self, samples: &mut Vec<Sample>) -> Option<Labels> {
         samples.clear();
         loop {
-            if self.ahead == 0 {
+            if self.read.len() == 0 {
                 self.read_ahead();
             }
             let part = self.parts.next()?;
-            self.ahead = self.ahead.saturating_sub(1);
-            let old = self.read.remove(&part.series).unwrap_or_default();
-            for chunk in old {
+            for chunk in self.read.next().unwrap_or_default() {
                 if let Err(error) = chunk.read_into(self.from, part.until, samples) {
                     self.tsdb.leave_out(part.series, error);
                 }
@@ -147,15 +142,11 @@ impl Selection {
             chunks += part.blocks.len();
             fits
         });
-        self.ahead = next.count();
-        let parts = self.parts.as_slice().get(..self.ahead).unwrap_or_default();
-        let wanted = parts.iter().filter(|part| !part.blocks.is_empty());
-        let wanted: Vec<Wanted<'_>> = wanted
-            .map(|part| Wanted {
-                series: part.series,
-                blocks: self.blocks.get(part.blocks.clone()).unwrap_or_default(),
-            })
-            .collect();
-        self.read = if wanted.is_empty() { HashMap::new() } else { self.tsdb.read_chunks(&wanted, self.chunks) };
+        let wanted = next.map(|part| Wanted {
+            series: part.series,
+            blocks: self.blocks.get(part.blocks.clone()).unwrap_or_default(),
+        });
+        let wanted: Vec<Wanted<'_>> = wanted.collect();
+        self.read = self.tsdb.read_chunks(&wanted, self.chunks).into_iter();
     }
 }

@@ -105,9 +105,12 @@ impl<'a> Evaluator<'a> {
         self.spend(samples)
     }
 
-    /// Samples that were held are not any more.
-    pub(crate) fn release(&mut self, samples: usize) {
-        self.samples = self.samples.saturating_sub(samples);
+    /// Counts samples that are held until the next series comes.
+    pub(crate) fn hold_for_now(&mut self, samples: usize) -> Result<(), EvalError> {
+        let before = self.samples;
+        self.hold(samples)?;
+        self.samples = before;
+        Ok(())
     }
 
     /// Counts samples that a step of the query looks at.

@@ -75,8 +75,7 @@ impl Evaluator<'_> {
         block.reserve(selection.len());
         let mut samples = Vec::new();
         while let Some(labels) = selection.next_into(&mut samples) {
-            self.hold(samples.len())?;
-            self.release(samples.len());
+            self.hold_for_now(samples.len())?;
             let start = block.values.len();
             let mut any = false;
             let mut read = 0;

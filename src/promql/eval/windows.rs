@@ -105,8 +105,7 @@ impl RangeVector {
                     row
                 }
             };
-            evaluator.hold(samples.len())?;
-            evaluator.release(samples.len());
+            evaluator.hold_for_now(samples.len())?;
             // What a subquery lacks at a step is marked like what has ended.
             samples.retain(|sample| is_present(sample.value));
             if row.is_none() || !samples.is_empty() {

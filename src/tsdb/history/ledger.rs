@@ -12,6 +12,9 @@ use super::journal::Batch;
 /// Most samples that may wait for the file. Beyond, the file counts as lost; memory keeps the samples anyway.
 const MOST_WAITING: usize = 500_000;
 
+/// A sample may be older than the beginning of its block by less than this.
+const EARLY_MILLIS: i64 = 60_000;
+
 /// A closed block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::tsdb) struct Block {
@@ -22,17 +25,7 @@ pub(in crate::tsdb) struct Block {
     pub(in crate::tsdb) bytes: u64,
 }
 
-/// A sample may be older than the beginning of its block by less than this.
-const EARLY_MILLIS: i64 = 60_000;
-
-/// A block of the file, and from when its times count: a clock that is set moves it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::tsdb) struct BlockKey {
-    pub(in crate::tsdb) id: i64,
-    pub(in crate::tsdb) first: Timestamp,
-}
-
-impl BlockKey {
+impl Block {
     /// Whether it may hold samples up to `until`.
     pub(in crate::tsdb) fn may_hold_before(&self, until: Timestamp) -> bool {
         self.first.millis().saturating_sub(EARLY_MILLIS) <= until.millis()
@@ -178,9 +171,8 @@ impl Ledger {
     }
 
     /// The closed blocks that may hold samples from `from` to `to`, oldest first.
-    pub(in crate::tsdb) fn between(&self, from: Timestamp, to: Timestamp) -> Vec<BlockKey> {
-        let about = self.blocks.iter().filter(|block| block.last >= from);
-        about.map(|block| BlockKey { id: block.id, first: block.first }).filter(|key| key.may_hold_before(to)).collect()
+    pub(in crate::tsdb) fn between(&self, from: Timestamp, to: Timestamp) -> Vec<Block> {
+        self.blocks.iter().filter(|block| block.last >= from && block.may_hold_before(to)).copied().collect()
     }
 
     /// Bytes of all closed blocks.

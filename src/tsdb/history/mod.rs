@@ -28,7 +28,7 @@ use super::{Tsdb, as_float, metrics};
 
 use self::cache::Cache;
 use self::journal::Journal;
-pub(super) use self::ledger::{BlockKey, Ledger};
+pub(super) use self::ledger::{Block, Ledger};
 pub(super) use self::view::{View, Wanted};
 
 /// Longest wait for the history at start; past it the daemon begins without.

@@ -17,10 +17,16 @@ use crate::store::{StoreError, StoredChunk};
 use super::super::chunk::{DamagedChunk, Unread};
 use super::super::{Tsdb, as_float};
 use super::Keeper;
-use super::ledger::BlockKey;
+use super::ledger::Block;
 
 /// Bytes of a chunk in the cache, estimated.
 const CHUNK_BYTES: usize = 512;
+
+/// A chunk's block and series.
+type Key = (i64, i64);
+
+/// What is known of chunks: that there is none, too.
+type Known = HashMap<Key, Option<Unread>>;
 
 /// What one query needs to read the file.
 #[derive(Debug)]
@@ -32,7 +38,7 @@ pub(in crate::tsdb) struct View {
 /// Chunks of one series.
 pub(in crate::tsdb) struct Wanted<'a> {
     pub(in crate::tsdb) series: i64,
-    pub(in crate::tsdb) blocks: &'a [BlockKey],
+    pub(in crate::tsdb) blocks: &'a [Block],
 }
 
 impl Tsdb {
@@ -50,24 +56,18 @@ impl Tsdb {
         self.1.as_ref()?.trouble.get()
     }
 
-    /// Chunks by series, oldest first. After the first failure nothing more is read. `of` is how many chunks the query
-    /// needs in all: where that is more than the cache has room for, they would only drive out each other.
-    pub(in crate::tsdb) fn read_chunks(&self, wanted: &[Wanted<'_>], of: usize) -> HashMap<i64, Vec<Unread>> {
-        let (Some(view), Some(keeper)) = (&self.1, self.0.keeper.get()) else { return HashMap::new() };
+    /// The chunks of each that is wanted, oldest first. After the first failure nothing more is read. `of` is how many
+    /// chunks the query needs in all: where that is more than the cache has room for, they would only drive out each
+    /// other.
+    pub(in crate::tsdb) fn read_chunks(&self, wanted: &[Wanted<'_>], of: usize) -> Vec<Vec<Unread>> {
+        let nothing = || wanted.iter().map(|_| Vec::new()).collect();
+        let (Some(view), Some(keeper)) = (&self.1, self.0.keeper.get()) else { return nothing() };
+        if wanted.iter().all(|one| one.blocks.is_empty()) {
+            return nothing();
+        }
         let most_bytes = self.read().settings.cache_bytes;
         let keeps = of.saturating_mul(CHUNK_BYTES) <= most_bytes / 2;
-        let mut known: HashMap<(i64, i64), Option<Unread>> = HashMap::new();
-        let (mut series, mut blocks) = (BTreeSet::new(), BTreeSet::new());
-        for one in wanted {
-            for block in one.blocks {
-                if let Some(chunk) = keeper.cache().get((block.id, block.first, one.series), most_bytes) {
-                    known.insert((block.id, one.series), chunk);
-                } else {
-                    series.insert(one.series);
-                    blocks.insert(block.id);
-                }
-            }
-        }
+        let (mut known, series, blocks) = keeper.look_up(wanted, most_bytes);
         if !series.is_empty() && view.trouble.get().is_none() {
             let store = keeper.store.clone();
             let read = async move { store.history_chunks_of(&blocks, &series).await };
@@ -83,7 +83,7 @@ impl Tsdb {
         }
         let mut take =
             |one: &Wanted<'_>| one.blocks.iter().filter_map(|block| known.remove(&(block.id, one.series))?).collect();
-        wanted.iter().map(|one| (one.series, take(one))).collect()
+        wanted.iter().map(&mut take).collect()
     }
 
     /// Counts a chunk of the file that cannot be read, and says so.
@@ -110,30 +110,49 @@ impl View {
 }
 
 impl Keeper {
+    /// What the cache knows of the chunks, and the series and blocks of the others.
+    fn look_up(&self, wanted: &[Wanted<'_>], most_bytes: usize) -> (Known, BTreeSet<i64>, BTreeSet<i64>) {
+        let (mut known, mut series, mut blocks) = (Known::new(), BTreeSet::new(), BTreeSet::new());
+        let mut cache = self.cache();
+        for (one, block) in each(wanted) {
+            if let Some(chunk) = cache.get((block.id, block.first, one.series), most_bytes) {
+                known.insert((block.id, one.series), chunk);
+            } else {
+                series.insert(one.series);
+                blocks.insert(block.id);
+            }
+        }
+        (known, series, blocks)
+    }
+
     /// Adds what was read to what is known, and to the cache if that takes it; what was not there is not there.
     fn take_in(
         &self,
         wanted: &[Wanted<'_>],
-        mut rows: HashMap<(i64, i64), StoredChunk>,
-        known: &mut HashMap<(i64, i64), Option<Unread>>,
+        mut rows: HashMap<Key, StoredChunk>,
+        known: &mut Known,
         cached: Option<usize>,
     ) {
-        for one in wanted {
-            for block in one.blocks {
-                let key = (block.id, one.series);
-                if known.contains_key(&key) {
-                    continue;
-                }
-                let chunk = rows.remove(&key).map(|row| {
-                    let first = Timestamp::from_millis(block.first.millis().saturating_add(row.offset));
-                    Unread { first, count: row.count, data: row.data }
-                });
-                if let Some(most_bytes) = cached {
-                    self.cache().put((block.id, block.first, one.series), chunk.clone(), most_bytes);
-                }
-                known.insert(key, chunk);
+        let mut cache = self.cache();
+        for (one, block) in each(wanted) {
+            let key = (block.id, one.series);
+            if known.contains_key(&key) {
+                continue;
             }
+            let chunk = rows.remove(&key).map(|row| {
+                let first = Timestamp::from_millis(block.first.millis().saturating_add(row.offset));
+                Unread { first, count: row.count, data: row.data }
+            });
+            if let Some(most_bytes) = cached {
+                cache.put((block.id, block.first, one.series), chunk.clone(), most_bytes);
+            }
+            known.insert(key, chunk);
         }
-        self.cached.set(as_float(self.cache().bytes()));
+        self.cached.set(as_float(cache.bytes()));
     }
+}
+
+/// Every chunk that is wanted, by its series and its block.
+fn each<'w>(wanted: &'w [Wanted<'w>]) -> impl Iterator<Item = (&'w Wanted<'w>, &'w Block)> {
+    wanted.iter().flat_map(|one| one.blocks.iter().map(move |block| (one, block)))
 }

@@ -45,7 +45,8 @@ impl ApiError {
 /// What was asked for, with remarks about it.
 #[derive(Debug)]
 pub(super) struct Data {
-    /// The answer as far as the data go: [`ENVELOPE`] and these as JSON. They may be large, so they are not copied.
+    /// The answer as far as the data go: [`ENVELOPE`] and these as JSON. Those of a query may be large, so they are
+    /// written behind it at once.
     json: String,
     warnings: Vec<String>,
     infos: Vec<String>,
@@ -57,11 +58,8 @@ const ENVELOPE: &str = r#"{"status":"success","data":"#;
 impl Data {
     /// Data without remarks.
     pub(super) fn of(value: &impl serde::Serialize) -> Result<Self, ApiError> {
-        let mut json = ENVELOPE.as_bytes().to_vec();
-        let internal = |error: &dyn std::fmt::Display| ApiError::Internal(error.to_string());
-        serde_json::to_writer(&mut json, value).map_err(|error| internal(&error))?;
-        let json = String::from_utf8(json).map_err(|error| internal(&error))?;
-        Ok(Self { json, warnings: Vec::new(), infos: Vec::new() })
+        let data = serde_json::to_string(value).map_err(|error| ApiError::Internal(error.to_string()))?;
+        Ok(Self { json: format!("{ENVELOPE}{data}"), warnings: Vec::new(), infos: Vec::new() })
     }
 
     /// Cuts a list to the parameter `limit` and says so.

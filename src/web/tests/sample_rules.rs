@@ -67,6 +67,7 @@ fn alerting(name: &str, query: &str, alerts: Vec<AlertView>, error: Option<&str>
     RuleView {
         name: name.into(),
         query: query.into(),
+        parsed: crate::promql::parse(query).expect("a query"),
         labels: BTreeMap::from([("severity".to_owned(), "critical".to_owned())]),
         health: if error.is_some() { Health::Err } else { Health::Ok },
         last_error: error.map(Into::into),

@@ -4,6 +4,7 @@
 //! answers. Each has examples, and a test finds that they still differ, so that no exclusion outlives its reason.
 
 use memsentry::promql::ast::{At, Kind, Node, Subquery};
+use memsentry::promql::{self, Expr};
 
 use super::compare::Answer;
 use super::generate::Question;
@@ -40,10 +41,14 @@ fn constant_subquery(question: &Question, ours: &Answer, theirs: &Answer) -> boo
     question.expr.kind == Type::Matrix && ours.is_empty() && single(theirs)
 }
 
+fn parsed(question: &Question) -> Option<Expr> {
+    promql::parse(&question.expr.to_string()).ok()
+}
+
 /// Prometheus turns `@` into an offset from the time at which an evaluation begins, and forgets to do so anew for a
 /// subquery whose first step is that very time.
 fn coinciding_subquery(question: &Question, _: &Answer, _: &Answer) -> bool {
-    let Ok(expr) = memsentry::promql::parse(&question.expr.to_string()) else { return false };
+    let Some(expr) = parsed(question) else { return false };
     let end = question.range.map_or(question.start, |(end, _)| end);
     coincides(expr.root(), question.start, (question.start, end))
 }
@@ -129,7 +134,7 @@ fn early_overflow(question: &Question, ours: &Answer, theirs: &Answer) -> bool {
 /// 2.42 goes into what a subquery without a step holds: it makes room for less than no steps there and panics, or finds
 /// fault with the steps of a subquery within.
 fn no_step(question: &Question, ours: &Answer, theirs: &Answer) -> bool {
-    let Ok(expr) = memsentry::promql::parse(&question.expr.to_string()) else { return false };
+    let Some(expr) = parsed(question) else { return false };
     let mut nested = false;
     expr.root().walk(&mut |node| {
         // Others have a step within their range.
@@ -144,7 +149,7 @@ fn no_step(question: &Question, ours: &Answer, theirs: &Answer) -> bool {
 
 /// 2.42 looks at what is aggregated only: if that never changes, it evaluates the aggregation at the first step.
 fn constant_aggregation(question: &Question, ours: &Answer, theirs: &Answer) -> bool {
-    let Ok(expr) = memsentry::promql::parse(&question.expr.to_string()) else { return false };
+    let Some(expr) = parsed(question) else { return false };
     let mut found = false;
     expr.root().walk(&mut |node| {
         if let Kind::Aggregate(aggregate) = &node.kind {
