@@ -32,7 +32,7 @@ mod metrics;
 pub mod notifiers;
 mod outbox;
 mod present;
-mod queue;
+pub mod queue;
 mod reach;
 mod reason;
 mod route;

@@ -26,18 +26,18 @@ const FURTHEST_AHEAD: StdDuration = StdDuration::from_secs(3700);
 /// Age at which a message is given up.
 pub(super) const TOO_OLD: StdDuration = StdDuration::from_secs(24 * 3600);
 /// Failures in a row after which a notifier counts as dead: with the first pauses, 15 to 30 seconds of trouble.
-pub(super) const DEAD_AFTER: u32 = 5;
+pub const DEAD_AFTER: u32 = 5;
 /// Most messages that wait.
 pub(super) const MOST_WAITING: usize = 50_000;
 /// Most bytes of messages that wait.
 pub(super) const MOST_BYTES: usize = 64 << 20;
 
 /// Receiver and notifier.
-pub(super) type Address = (String, String);
+pub type Address = (String, String);
 
 /// Everything that waits.
 #[derive(Debug, Default)]
-pub(super) struct Queue {
+pub struct Queue {
     lines: BTreeMap<Address, Line>,
     bytes: usize,
     len: usize,
@@ -45,11 +45,14 @@ pub(super) struct Queue {
 
 /// What became of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Settled {
+pub enum Settled {
+    /// The receiver has it.
     Delivered,
     /// Tried again at this time.
     Postponed {
+        /// Attempts so far.
         attempts: u32,
+        /// Not before this time.
         next: Timestamp,
     },
     /// Given up.
@@ -162,6 +165,7 @@ impl Queue {
         self.lines.values_mut().for_each(Line::nothing_under_way);
     }
 
+    /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }

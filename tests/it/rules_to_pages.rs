@@ -1,5 +1,6 @@
-//! Random samples through the real rules and the real dispatcher, over a test clock: with reloads of both, restarts,
-//! silences and inhibition. What is told is what a small specification of `for` says, each firing and each end once.
+//! Random samples through the real rules, the real dispatcher and the real queue, over a test clock: with reloads of both,
+//! restarts, silences, inhibition and a receiver that refuses. What is told is what a small specification of `for` says, each
+//! firing and each end once, and all of it is delivered.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,6 +15,10 @@ use memsentry::store::{Document, NotificationLogRow};
 use memsentry::tsdb::{self, Tsdb};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+
+use receiver::{Mood, Receiver};
+
+mod receiver;
 
 const LIMITS: Limits =
     Limits { max_samples: 1_000_000, timeout: Duration::from_secs(10), lookback: Duration::from_secs(300) };
@@ -73,7 +78,7 @@ struct World {
     believed: BTreeSet<String>,
     /// What was suppressed since it was last told.
     hidden: BTreeSet<String>,
-    messages: usize,
+    receiver: Receiver,
 }
 
 impl World {
@@ -96,7 +101,7 @@ impl World {
             silenced: None,
             believed: BTreeSet::new(),
             hidden: BTreeSet::new(),
-            messages: 0,
+            receiver: Receiver::new(),
         }
     }
 
@@ -134,15 +139,16 @@ impl World {
             self.log.extend(decision.log.into_iter().map(|row| (row.key.clone(), row)));
             for row in decision.deliveries {
                 self.judge(&serde_json::from_str(&row.body).expect("a message"));
+                self.receiver.is_to_hear(row);
             }
             self.dispatcher.committed(&[decision.id]);
         }
+        self.receiver.attempt(self.now, true);
         self.save();
     }
 
     /// Every part of a message must have its cause.
     fn judge(&mut self, message: &Notification) {
-        self.messages += 1;
         let mut news = false;
         for alert in &message.alerts {
             let name = alert.labels.get("x").expect("a name").to_owned();
@@ -171,7 +177,11 @@ impl World {
     }
 
     /// The process ends; another finds what was stored.
-    fn restart(&mut self) {
+    fn restart(&mut self, before_recording: bool) {
+        if before_recording {
+            self.receiver.attempt(self.now + TICK, false);
+        }
+        self.receiver.restart();
         let all = |documents: &BTreeMap<String, Document>| documents.values().cloned().collect::<Vec<_>>();
         self.rules = rules("first");
         self.rules.restore(&all(&self.rule_documents), self.now, Duration::from_secs(300));
@@ -208,7 +218,7 @@ impl World {
         match random.random_range(0..100) {
             0..10 => _ = self.bad.insert(name),
             10..18 => _ = self.bad.remove(name),
-            18..20 => self.restart(),
+            18..20 => self.restart(random.random()),
             20..22 => {
                 let mut new = rules(if random.random() { "first" } else { "second" });
                 std::mem::swap(&mut self.rules, &mut new);
@@ -219,12 +229,17 @@ impl World {
                 self.dispatcher.reconfigure(plan(self.hasty), self.now);
             }
             24..26 => self.silence(name, StdDuration::from_secs(random.random_range(5..900))),
+            26..30 => {
+                let moods = [Mood::Accepts, Mood::Refuses, Mood::AsksForTime];
+                self.receiver.mood = moods[random.random_range(0..moods.len())];
+            }
             _ => {}
         }
     }
 
-    /// Long enough for every silence, hold and interval.
+    /// Long enough for every silence, hold, interval and pause.
     fn settle_down(&mut self) {
+        self.receiver.mood = Mood::Accepts;
         (0..300).for_each(|_| self.tick());
         for name in NAMES.iter().filter(|name| !self.is_suppressed(name)) {
             assert_eq!(self.believed.contains(*name), self.fires(name), "what the receiver believes of {name}");
@@ -243,7 +258,7 @@ fn live(seed: u64) -> usize {
     world.bad.clear();
     world.settle_down();
     assert!(world.believed.is_empty() && world.documents.is_empty(), "left: {:?}", world.documents);
-    world.messages
+    world.receiver.has_heard_all()
 }
 
 #[test]
