@@ -18,6 +18,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::model::{Problem, Stopwatch};
 
+use super::arrival::{Arrival, Noting};
 use super::{FailureReason, Timings};
 
 /// Where requests go: the parsed `url` setting.
@@ -64,6 +65,12 @@ impl Endpoint {
 pub(super) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
+/// A connection, and when it received what was last read from it, if it notes that.
+pub(super) struct Dialled {
+    pub(super) io: Box<dyn Io>,
+    pub(super) arrival: Option<Arrival>,
+}
+
 /// Why no connection came about.
 pub(super) type Refusal = (FailureReason, String);
 
@@ -93,19 +100,25 @@ impl Connector {
         Ok(Self { endpoint, tls })
     }
 
-    /// Connects before `deadline` and notes how long each phase took.
-    pub(super) async fn connect(&self, deadline: Instant, timings: &mut Timings) -> Result<Box<dyn Io>, Refusal> {
+    /// Connects before `deadline` and notes how long each phase took; how the connection reads, `socket` says.
+    pub(super) async fn connect(
+        &self,
+        deadline: Instant,
+        timings: &mut Timings,
+        socket: fn(TcpStream) -> Noting,
+    ) -> Result<Dialled, Refusal> {
         let addresses = self.addresses(deadline, timings).await?;
         let clock = Stopwatch::start();
         let tcp = self.tcp(&addresses, deadline).await;
         timings.connect = Some(clock.elapsed());
-        let tcp = tcp?;
-        let Some((connector, name)) = &self.tls else { return Ok(Box::new(tcp)) };
+        let tcp = socket(tcp?);
+        let arrival = tcp.arrival();
+        let Some((connector, name)) = &self.tls else { return Ok(Dialled { io: Box::new(tcp), arrival }) };
         let clock = Stopwatch::start();
         let tls = timeout_at(deadline, connector.connect(name.clone(), tcp)).await;
         timings.tls = Some(clock.elapsed());
         match tls {
-            Ok(Ok(stream)) => Ok(Box::new(stream)),
+            Ok(Ok(stream)) => Ok(Dialled { io: Box::new(stream), arrival }),
             Ok(Err(error)) => Err((FailureReason::Tls, format!("TLS handshake failed: {error}"))),
             Err(_) => Err((FailureReason::Tls, "TLS handshake did not end in time".to_owned())),
         }

@@ -18,7 +18,8 @@ use hyper_util::rt::TokioIo;
 
 use crate::model::Stopwatch;
 
-use super::connect::Io;
+use super::arrival::Arrival;
+use super::connect::{Dialled, Io};
 
 /// Idle connections older than this are not trusted: something between us and the service may have forgotten them.
 const LONGEST_IDLE: StdDuration = StdDuration::from_secs(60);
@@ -40,6 +41,8 @@ pub(super) struct Connection {
     driver: Driver,
     /// Whether it has carried a request before.
     pub(super) used: bool,
+    /// When it received what was last read, if it notes that.
+    pub(super) arrival: Option<Arrival>,
     idle: Stopwatch,
 }
 
@@ -57,16 +60,15 @@ impl Driver {
     }
 
     /// Waits for `work` while the connection is kept moving.
-    async fn beside<F: Future>(&mut self, work: F) -> F::Output {
-        let mut work = pin!(work);
+    async fn beside<F: Future + Unpin>(&mut self, mut work: F) -> F::Output {
         poll_fn(|context| {
             // Much of an answer comes in one piece, so that what follows its head is mostly there already.
-            let ready = work.as_mut().poll(context);
+            let ready = Pin::new(&mut work).poll(context);
             if ready.is_ready() {
                 return ready;
             }
             self.poll(context);
-            work.as_mut().poll(context)
+            Pin::new(&mut work).poll(context)
         })
         .await
     }
@@ -74,14 +76,17 @@ impl Driver {
 
 impl Connection {
     /// Prepares HTTP/1.1 on a fresh connection; sends nothing yet.
-    pub(super) async fn new(io: Box<dyn Io>) -> Result<Self, hyper::Error> {
-        let (sender, connection) = http1::Builder::new().max_buf_size(64 * 1024).handshake(TokioIo::new(io)).await?;
-        Ok(Self { sender, driver: Driver { connection, done: false }, used: false, idle: Stopwatch::start() })
+    pub(super) async fn new(Dialled { io, arrival }: Dialled) -> Result<Self, hyper::Error> {
+        // Requests are small: to copy one into a single piece is less work than to hand over two.
+        let mut builder = http1::Builder::new();
+        builder.max_buf_size(64 * 1024).writev(false);
+        let (sender, connection) = builder.handshake(TokioIo::new(io)).await?;
+        Ok(Self { sender, driver: Driver { connection, done: false }, used: false, arrival, idle: Stopwatch::start() })
     }
 
     /// Sends a request and waits for the head of the answer.
     pub(super) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Broken> {
-        let answer = self.sender.try_send_request(request);
+        let answer = pin!(self.sender.try_send_request(request));
         self.driver.beside(answer).await.map_err(|mut failed| {
             let unsent = failed.take_message().is_some();
             let error = failed.into_error();
@@ -107,6 +112,11 @@ impl Connection {
             }
         }
         Ok(if whole.is_empty() { first } else { whole.freeze() })
+    }
+
+    /// Whether it can carry another request right after an answer; it looks only if it does not know.
+    pub(super) async fn still_usable(&mut self) -> bool {
+        self.sender.is_ready() || self.usable().await
     }
 
     /// Looks once whether it can carry another request.

@@ -5,6 +5,7 @@
 //! its own budget of requests a minute, and tells "we may not ask now" ([`CallError::BudgetExhausted`]) from
 //! "the service is down". What an answer means for the service's health is judged in `probes`.
 
+mod arrival;
 mod budget;
 mod calls;
 mod client;

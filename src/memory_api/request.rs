@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::model::{Clock, Duration, Stopwatch};
 
+use super::arrival::Noting;
 use super::connect::Connector;
 use super::connection::{Broken, Connection, Pool};
 use super::{CallFailure, ExchangeRecord, FailureReason, Redactor, Route, Timings};
@@ -110,9 +111,9 @@ impl Transport {
                 Some(connection) => (connection, Timings::default()),
                 None => {
                     let mut timings = Timings::default();
-                    let io = self.connector.connect(deadline, &mut timings).await;
+                    let dialled = self.connector.connect(deadline, &mut timings, Noting::nothing).await;
                     record.timings = timings;
-                    (Connection::new(io?).await.map_err(|error| broken(&error))?, timings)
+                    (Connection::new(dialled?).await.map_err(|error| broken(&error))?, timings)
                 }
             };
             record.timings = timings;

@@ -4,6 +4,7 @@
 //! left out: request ids, records, metrics, budgets; texts are made of failures only. A connection that turns out to be
 //! dead is replaced, and the request sent again only if it never left or may be sent twice.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration as StdDuration;
 
@@ -12,17 +13,19 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
 use serde::Serialize;
-use tokio::time::{Instant, timeout_at};
+use tokio::net::TcpStream;
+use tokio::time::timeout_at;
 
 use crate::model::{Duration, Problem, Stopwatch};
 
+use super::arrival::{Arrival, Noting};
 use super::calls::{HEALTH_PATH, UPDATE_PATH, memory_path};
 use super::connection::{Broken, Connection};
 use super::login::Token;
 use super::request::{LONGEST_BODY, broken, too_long};
 use super::{CallError, CallFailure, Client, FailureReason, Timings, Trigger};
 
-/// A connection that was idle for longer is looked at before it is used.
+/// A connection whose last call began longer ago is looked at before it is used.
 const FRESH: StdDuration = StdDuration::from_secs(1);
 
 /// One request.
@@ -59,23 +62,26 @@ struct Heads {
     reading: HeaderMap,
     writing: HeaderMap,
     timeout: StdDuration,
+    socket: fn(TcpStream) -> Noting,
 }
 
 /// One kept connection to a service, for requests of any of its users.
 pub struct Wire {
     heads: Arc<Heads>,
-    /// In a box, because it is large and changes hands with every request.
+    /// And when its last call began. In a box, because it is large and changes hands with every request.
     connection: Option<(Box<Connection>, Stopwatch)>,
+    answered: Option<Stopwatch>,
 }
 
 type Failed = (FailureReason, String);
 
 impl Wire {
-    /// For the service of this client. Dials nothing yet.
+    /// For the service of this client. Dials nothing yet. With `notes_arrivals` it tells when answers were there
+    /// ([`Wire::answered`]).
     ///
     /// # Errors
     /// The service's address cannot be put into a request.
-    pub fn new(client: &Client) -> Result<Self, Box<Problem>> {
+    pub fn new(client: &Client, notes_arrivals: bool) -> Result<Self, Box<Problem>> {
         let transport = client.transport();
         let endpoint = &transport.connector.endpoint;
         let uri = |path: &str| {
@@ -96,14 +102,22 @@ impl Wire {
             reading,
             writing,
             timeout: transport.timeout,
+            socket: if notes_arrivals { Noting::arrivals } else { Noting::nothing },
         };
-        Ok(Self { heads: Arc::new(heads), connection: None })
+        Ok(Self { heads: Arc::new(heads), connection: None, answered: None })
     }
 
     /// Another connection to the same service. Dials nothing yet.
     #[must_use]
     pub fn another(&self) -> Self {
-        Self { heads: Arc::clone(&self.heads), connection: None }
+        Self { heads: Arc::clone(&self.heads), connection: None, answered: None }
+    }
+
+    /// When the answer to the last call was there, as the kernel noted it, whenever this process read it. Nothing if there was none, or
+    /// nobody notes it.
+    #[must_use]
+    pub fn answered(&self) -> Option<Stopwatch> {
+        self.answered
     }
 
     /// Sends a call as this user, and answers with the body of a 2xx. A 401 is tried once more with a newer token.
@@ -111,15 +125,16 @@ impl Wire {
     /// # Errors
     /// Why there is no such answer, without a record.
     pub async fn send(&mut self, user: &Client, call: WireCall<'_>) -> Result<Bytes, CallFailure> {
-        let deadline = Stopwatch::start().started() + self.heads.timeout;
+        let began = Stopwatch::start();
+        self.answered = None;
         if matches!(call, WireCall::Health) {
-            return self.once(user, None, call, deadline).await;
+            return self.once(user, None, call, began).await;
         }
         let token = user.newest_token(None).await.map_err(unsent)?;
-        match self.once(user, Some(&token), call, deadline).await {
+        match self.once(user, Some(&token), call, began).await {
             Err(failure) if failure.reason == FailureReason::Unauthorized => {
                 let Ok(fresh) = user.newest_token(Some(token.generation)).await else { return Err(failure) };
-                let again = self.once(user, Some(&fresh), call, deadline).await;
+                let again = self.once(user, Some(&fresh), call, began).await;
                 if matches!(&again, Err(failure) if failure.reason == FailureReason::Unauthorized) {
                     user.fresh_token_refused();
                 }
@@ -134,17 +149,16 @@ impl Wire {
         user: &Client,
         token: Option<&Token>,
         call: WireCall<'_>,
-        deadline: Instant,
+        began: Stopwatch,
     ) -> Result<Bytes, CallFailure> {
-        // Whatever is still under way when time is up goes away with its connection.
-        let exchange = timeout_at(deadline, self.exchange(user, token, call)).await;
-        let (reason, message) = match exchange {
+        let timeout = self.heads.timeout;
+        // Whatever is still under way when time is up goes away with its connection. It is large, and better not moved.
+        let exchange = pin!(self.exchange(user, token, call, began));
+        let (reason, message) = match timeout_at(began.started() + timeout, exchange).await {
             Ok(Ok((200..300, body))) => return Ok(body),
             Ok(Ok((status, body))) => (judged(status), format!("answered {status}: {}", said(user, &body))),
             Ok(Err((reason, message))) => (reason, user.redactor().clean(&message)),
-            Err(_) => {
-                (FailureReason::Timeout, format!("no whole answer within {}", Duration::from(self.heads.timeout)))
-            }
+            Err(_) => (FailureReason::Timeout, format!("no whole answer within {}", Duration::from(timeout))),
         };
         Err(CallFailure { reason, message, record: None })
     }
@@ -154,8 +168,9 @@ impl Wire {
         user: &Client,
         token: Option<&Token>,
         call: WireCall<'_>,
+        began: Stopwatch,
     ) -> Result<(u16, Bytes), Failed> {
-        let mut kept = self.fresh().await;
+        let mut kept = self.fresh(began).await;
         loop {
             let mut connection = match kept.take() {
                 Some(connection) => connection,
@@ -174,24 +189,25 @@ impl Wire {
                 Err(Broken::NotSent(error) | Broken::Lost(error)) => return Err(broken(&error)),
                 Err(Broken::TooLong) => return Err(too_long()),
             };
-            if connection.usable().await {
+            self.answered = connection.arrival.as_ref().map(Arrival::last);
+            if connection.still_usable().await {
                 connection.used = true;
-                self.connection = Some((connection, Stopwatch::start()));
+                self.connection = Some((connection, began));
             }
             return Ok((head.status.as_u16(), body));
         }
     }
 
     /// The kept connection, if it still looks alive.
-    async fn fresh(&mut self) -> Option<Box<Connection>> {
-        let (mut connection, idle) = self.connection.take()?;
-        (idle.elapsed() < FRESH || connection.usable().await).then_some(connection)
+    async fn fresh(&mut self, now: Stopwatch) -> Option<Box<Connection>> {
+        let (mut connection, used) = self.connection.take()?;
+        (now.since(used) < FRESH || connection.usable().await).then_some(connection)
     }
 
     async fn dial(&self, user: &Client) -> Result<Box<Connection>, Failed> {
         let deadline = Stopwatch::start().started() + self.heads.timeout;
-        let io = user.transport().connector.connect(deadline, &mut Timings::default()).await?;
-        Connection::new(io).await.map(Box::new).map_err(|error| broken(&error))
+        let dialled = user.transport().connector.connect(deadline, &mut Timings::default(), self.heads.socket).await?;
+        Connection::new(dialled).await.map(Box::new).map_err(|error| broken(&error))
     }
 
     fn request(&self, token: Option<&Token>, call: WireCall<'_>) -> Result<Request<Full<Bytes>>, Failed> {
@@ -269,13 +285,17 @@ mod tests {
     async fn calls_are_those_of_the_contract_over_one_connection() {
         let fixture = Fixture::start(|_| Reply::ok("{}")).await;
         let user = client(&fixture);
-        let mut wire = Wire::new(&user).unwrap();
+        let mut wire = Wire::new(&user, true).unwrap();
         for call in [
             WireCall::Health,
             WireCall::Update { chat_id: "a", snippet: "Tea \"x\"" },
             WireCall::Memory { chat_id: "a/b" },
         ] {
+            let sent = Stopwatch::start();
             assert_eq!(wire.send(&user, call).await.unwrap(), "{}");
+            let answered = wire.answered();
+            assert_eq!(answered.is_some(), cfg!(target_os = "linux"));
+            assert!(answered.is_none_or(|at| at.since(sent) > StdDuration::ZERO && at.since(sent) < sent.elapsed()));
         }
         let seen = fixture.seen();
         let routes: Vec<&str> = seen.iter().map(|seen| seen.route.as_str()).collect();
@@ -294,8 +314,12 @@ mod tests {
         })
         .await;
         let user = client(&fixture);
-        let mut wire = Wire::new(&user).unwrap();
-        let mut reason = async |call| wire.send(&user, call).await.unwrap_err();
+        let mut wire = Wire::new(&user, true).unwrap();
+        let mut reason = async |call| {
+            let failed = wire.send(&user, call).await.unwrap_err();
+            assert_eq!(wire.answered().is_some(), cfg!(target_os = "linux") && failed.reason != FailureReason::Connect);
+            failed
+        };
         let memory = WireCall::Memory { chat_id: "a" };
         assert_eq!(reason(memory).await.reason, FailureReason::RateLimited);
         let failed = reason(memory).await;

@@ -66,6 +66,29 @@ impl Stopwatch {
         Self(tokio::time::Instant::now())
     }
 
+    /// Was started when the machine's clock showed this time since 1970, as the kernel notes it for what it receives.
+    /// A time that lies ahead, or more than a minute back, is from before that clock was set: then it starts now.
+    #[must_use]
+    #[allow(clippy::disallowed_methods)]
+    pub fn started_at(since_1970: StdDuration) -> Self {
+        let ago = SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|now| now.checked_sub(since_1970));
+        let ago = ago.filter(|ago| *ago < StdDuration::from_secs(60)).unwrap_or_default();
+        let now = tokio::time::Instant::now();
+        Self(now.checked_sub(ago).unwrap_or(now))
+    }
+
+    /// One that was started so much later.
+    #[must_use]
+    pub fn later(&self, by: StdDuration) -> Self {
+        Self(self.0 + by)
+    }
+
+    /// How much later than the other it was started; zero if it was not.
+    #[must_use]
+    pub fn since(&self, earlier: Self) -> StdDuration {
+        self.0.saturating_duration_since(earlier.0)
+    }
+
     /// Time since the start.
     #[must_use]
     pub fn elapsed(&self) -> StdDuration {

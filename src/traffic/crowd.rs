@@ -169,7 +169,7 @@ mod tests {
         let further = [Login { email: "b@example.com".into(), password: Secret::new("p".into()) }];
         let pace = Pace { requests, per: Duration::from_secs(10) };
         let users = Users::new("main", &settings, &further, pace, &Registry::new(), &Clock::system()).unwrap();
-        let wire = Wire::new(users.first().client()).unwrap();
+        let wire = Wire::new(users.first().client(), false).unwrap();
         let chats = chats.iter().map(|(user, id)| Chat { user: *user, id: (*id).to_owned() }).collect();
         Crowd::new(&users, chats, wire)
     }

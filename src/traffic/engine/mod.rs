@@ -102,7 +102,9 @@ impl Load {
     }
 
     async fn send(self, listeners: Listeners) -> Result<Recorder, Box<Problem>> {
-        let wire = Wire::new(self.users.first().client())?;
+        // In closed loop what counts is how many there are.
+        let notes_arrivals = matches!(self.arrivals, Loop::Open(_));
+        let wire = Wire::new(self.users.first().client(), notes_arrivals)?;
         let sender = Sender {
             scenario: self.scenario,
             crowd: Crowd::new(&self.users, self.chats, wire),
@@ -178,10 +180,12 @@ impl Sender {
                 #[allow(clippy::cast_precision_loss)]
                 let not_before = StdDuration::try_from_secs_f64(this as f64 / max_rate.max(f64::MIN_POSITIVE));
                 let not_before = not_before.unwrap_or(StdDuration::MAX).min(length);
-                if self.began.elapsed() < not_before {
+                let mut now = self.began.elapsed();
+                if now < not_before {
                     tokio::time::sleep_until(self.began.started() + not_before).await;
+                    now = self.began.elapsed();
                 }
-                if self.began.elapsed() >= length || !self.next(this, length).await {
+                if now >= length || !self.next(this, length.saturating_sub(now)).await {
                     return;
                 }
             }

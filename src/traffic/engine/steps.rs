@@ -33,10 +33,9 @@ impl Sender {
         }
     }
 
-    /// One arrival in closed loop, which is intended for when there is a turn; whether there was one before `until`.
-    pub(super) async fn next(&self, number: u64, until: StdDuration) -> bool {
+    /// One arrival in closed loop, which is intended for when there is a turn; whether there was one within `patience`.
+    pub(super) async fn next(&self, number: u64, patience: StdDuration) -> bool {
         let step = self.scenario.step(number);
-        let patience = until.saturating_sub(self.began.elapsed());
         let Some((turn, _)) = self.crowd.turn(step, patience).await else { return false };
         self.recorder.borrow_mut().due();
         self.arrival(step, turn, None, (false, false)).await;
@@ -60,7 +59,8 @@ impl Sender {
             Step::Retrieval => self.read(&mut wire, &turn).await.map(|_| ()),
             Step::Roundtrip => self.roundtrip(&mut wire, &turn, intended).await,
         };
-        let ended = self.began.elapsed();
+        // When the answer was there, not when this thread had time to read it.
+        let ended = wire.answered().map_or_else(|| self.began.elapsed(), |at| at.since(self.began)).max(started);
         self.moves.set(self.moves.get() + 1);
         self.crowd.put(wire);
         self.recorder.borrow_mut().ended(Done { step, intended, started, ended, outcome });
