@@ -66,7 +66,7 @@ pub fn measure(table: &mut Table, folder: &Path) {
     let loader = binary.with_file_name("examples").join("history_load");
     let made = Command::new(loader).current_dir(&folder).args(["1000", "7", "5", "memsentry.db"]).output();
     let Some(made) = made.ok().filter(|made| made.status.success()) else {
-        println!("no history could be made: cargo build --release --example history_load");
+        println!("no history could be made: cargo build --profile dist --example history_load");
         return;
     };
     println!("{}", String::from_utf8_lossy(&made.stdout).trim_end());

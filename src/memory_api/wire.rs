@@ -4,8 +4,10 @@
 //! left out: request ids, records, metrics, budgets; texts are made of failures only. A connection that turns out to be
 //! dead is replaced, and the request sent again only if it never left or may be sent twice.
 
-use std::pin::pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration as StdDuration;
 
 use bytes::Bytes;
@@ -14,7 +16,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
 use serde::Serialize;
 use tokio::net::TcpStream;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::model::{Duration, Problem, Stopwatch};
 
@@ -71,6 +73,32 @@ pub struct Wire {
     /// And when its last call began. In a box, because it is large and changes hands with every request.
     connection: Option<(Box<Connection>, Stopwatch)>,
     answered: Option<Stopwatch>,
+    patience: Patience,
+}
+
+/// How long each call may take. One timer is set anew only when it rings: nearly no call lasts so long, and to set and unset one for
+/// each costs as much as to write down its answer.
+#[derive(Default)]
+struct Patience(Option<Pin<Box<Sleep>>>);
+
+impl Patience {
+    /// What comes of `work`, or nothing if `deadline` is there first. No deadline may be before the last one.
+    async fn before<F: Future + Unpin>(&mut self, deadline: Instant, mut work: F) -> Option<F::Output> {
+        let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        poll_fn(|context| {
+            if let Poll::Ready(output) = Pin::new(&mut work).poll(context) {
+                return Poll::Ready(Some(output));
+            }
+            while timer.as_mut().poll(context).is_ready() {
+                if timer.deadline() >= deadline {
+                    return Poll::Ready(None);
+                }
+                timer.as_mut().reset(deadline);
+            }
+            Poll::Pending
+        })
+        .await
+    }
 }
 
 type Failed = (FailureReason, String);
@@ -104,13 +132,13 @@ impl Wire {
             timeout: transport.timeout,
             socket: if notes_arrivals { Noting::arrivals } else { Noting::nothing },
         };
-        Ok(Self { heads: Arc::new(heads), connection: None, answered: None })
+        Ok(Self { heads: Arc::new(heads), connection: None, answered: None, patience: Patience::default() })
     }
 
     /// Another connection to the same service. Dials nothing yet.
     #[must_use]
     pub fn another(&self) -> Self {
-        Self { heads: Arc::clone(&self.heads), connection: None, answered: None }
+        Self { heads: Arc::clone(&self.heads), connection: None, answered: None, patience: Patience::default() }
     }
 
     /// When the answer to the last call was there, as the kernel noted it, whenever this process read it. Nothing if there was none, or
@@ -152,13 +180,18 @@ impl Wire {
         began: Stopwatch,
     ) -> Result<Bytes, CallFailure> {
         let timeout = self.heads.timeout;
-        // Whatever is still under way when time is up goes away with its connection. It is large, and better not moved.
-        let exchange = pin!(self.exchange(user, token, call, began));
-        let (reason, message) = match timeout_at(began.started() + timeout, exchange).await {
-            Ok(Ok((200..300, body))) => return Ok(body),
-            Ok(Ok((status, body))) => (judged(status), format!("answered {status}: {}", said(user, &body))),
-            Ok(Err((reason, message))) => (reason, user.redactor().clean(&message)),
-            Err(_) => (FailureReason::Timeout, format!("no whole answer within {}", Duration::from(timeout))),
+        let mut patience = std::mem::take(&mut self.patience);
+        let ended = {
+            // Whatever is still under way when time is up goes away with its connection. It is large, and better not moved.
+            let exchange = pin!(self.exchange(user, token, call, began));
+            patience.before(began.started() + timeout, exchange).await
+        };
+        self.patience = patience;
+        let (reason, message) = match ended {
+            Some(Ok((200..300, body))) => return Ok(body),
+            Some(Ok((status, body))) => (judged(status), format!("answered {status}: {}", said(user, &body))),
+            Some(Err((reason, message))) => (reason, user.redactor().clean(&message)),
+            None => (FailureReason::Timeout, format!("no whole answer within {}", Duration::from(timeout))),
         };
         Err(CallFailure { reason, message, record: None })
     }
@@ -330,5 +363,23 @@ mod tests {
         assert_eq!(reason(update).await.reason, FailureReason::Connect);
         assert_eq!(reason(memory).await.reason, FailureReason::RateLimited);
         assert_eq!(fixture.count("POST"), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_call_has_its_own_time_though_the_timer_is_set_once() {
+        let (mut patience, watch) = (Patience::default(), Stopwatch::start());
+        let mut call = async |takes: u64, may: u64| {
+            let began = Stopwatch::start();
+            let work = pin!(tokio::time::sleep(StdDuration::from_secs(takes)));
+            let in_time = patience.before(began.started() + StdDuration::from_secs(may), work).await.is_some();
+            (in_time, began.elapsed().as_secs())
+        };
+        assert_eq!(call(3, 10).await, (true, 3));
+        // The timer rings for the first call at 10, which this one must outlive, up to 13 and no longer.
+        assert_eq!(call(9, 10).await, (true, 9));
+        assert_eq!(call(60, 10).await, (false, 10));
+        assert_eq!(call(60, 10).await, (false, 10));
+        assert_eq!(call(1, 10).await, (true, 1));
+        assert_eq!(watch.elapsed().as_secs(), 33);
     }
 }
