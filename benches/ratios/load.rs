@@ -27,11 +27,14 @@ use super::table::{Peer, Table};
 /// By which this program knows that it is to be the server.
 pub const SERVER: &str = "--trivial-server";
 
-const ROUNDS: usize = 3;
-const LENGTH: &str = "4s";
+/// Many short rounds: what disturbs comes and goes within seconds, and each round has all generators in it.
+const ROUNDS: usize = 15;
+const LENGTH: &str = "1s";
 const CONNECTIONS: &str = "64";
-/// Requests a second where the rate is fixed.
+/// Requests a second where the rate is fixed, how long, and how often.
 const RATE: &str = "1000";
+const STEADY_LENGTH: &str = "4s";
+const STEADY_ROUNDS: usize = 5;
 
 pub fn measure(table: &mut Table, folder: &Path) {
     std::fs::create_dir_all(folder).expect("the target folder can be written");
@@ -73,11 +76,11 @@ pub fn measure(table: &mut Table, folder: &Path) {
 /// How far the 99th percentile at a fixed rate is from what the server's own log says.
 fn accuracy(table: &mut Table, config: &Path, folder: &Path) {
     let (mut mine, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
+    for _ in 0..STEADY_ROUNDS {
         let server = Server::start("5");
         configuration(folder, &server.address);
         let report =
-            memsentry(config, &["--profile", "soak", "--rate", RATE, "--duration", LENGTH, "--max-rate", RATE]);
+            memsentry(config, &["--profile", "soak", "--rate", RATE, "--duration", STEADY_LENGTH, "--max-rate", RATE]);
         let report = report.expect("memsentry load runs");
         let quantiles = report["sent"]["steps"][0]["latency"]["quantiles"].as_array().expect("quantiles").clone();
         let p99 = quantiles.iter().find(|kept| kept["q"] == 0.99).and_then(|kept| kept["value"].as_f64());
@@ -85,7 +88,7 @@ fn accuracy(table: &mut Table, config: &Path, folder: &Path) {
 
         let server = Server::start("5");
         let url = format!("http://{}/health", server.address);
-        let arguments = ["-z", LENGTH, "-c", CONNECTIONS, "-q", RATE, "--latency-correction", url.as_str()];
+        let arguments = ["-z", STEADY_LENGTH, "-c", CONNECTIONS, "-q", RATE, "--latency-correction", url.as_str()];
         let p99 = oha(&arguments).and_then(|said| said["latencyPercentiles"]["p99"].as_f64());
         theirs.extend(p99.map(|p99| (p99 - server.logged()).abs() * 1e6));
     }
