@@ -1,4 +1,4 @@
-//! The release daemon as a process: how fast it is there, and what it weighs in the demo.
+//! The daemon as a process, as it is released: how fast it is there, and what it weighs in the demo.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -30,7 +30,7 @@ route: {receiver: nobody}
 receivers: [{name: nobody}]
 ";
 
-/// The release binary beside this program, if it was built.
+/// The memsentry beside this program, if it was built.
 pub fn binary() -> Option<PathBuf> {
     let own = std::env::current_exe().ok()?;
     let path = own.ancestors().nth(2)?.join("memsentry");
@@ -39,7 +39,9 @@ pub fn binary() -> Option<PathBuf> {
 
 pub fn measure(table: &mut Table, folder: &Path) {
     let Some(binary) = binary() else {
-        println!("no release binary: start to first /metrics and resident memory are left out");
+        println!(
+            "no memsentry beside this program (scripts/bench builds it): start to first /metrics and resident memory are left out"
+        );
         return;
     };
     let starts: Vec<f64> = (0..7).filter_map(|_| start(&binary, folder)).collect();

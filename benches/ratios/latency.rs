@@ -122,7 +122,9 @@ fn fresh(folder: &Path, name: &str) -> std::path::PathBuf {
 
 pub fn measure(table: &mut Table, folder: &Path) {
     let Some(ours) = ours(&fresh(folder, "latency")) else {
-        println!("no release binary: the time from fault to webhook is left out");
+        println!(
+            "no memsentry beside this program (scripts/bench builds it): the time from fault to webhook is left out"
+        );
         return;
     };
     let theirs = theirs(&fresh(folder, "latency-peers"));

@@ -1,4 +1,4 @@
-//! What the release daemon weighs over a week of history: 1,000 series at one sample in 5 s.
+//! What the daemon weighs over a week of history: 1,000 series at one sample in 5 s.
 //!
 //! `examples/history_load.rs` makes the file, in a process of its own. The daemon goes on with it, scrapes itself every
 //! second and evaluates the shipped rules and rules over all of those series. Then whole weeks are asked for.
@@ -60,7 +60,9 @@ pub fn measure(table: &mut Table, folder: &Path) {
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).expect("a writable target folder");
     let Some(binary) = daemon::binary() else {
-        println!("no release binary: the memory of a daemon with a week of history is left out");
+        println!(
+            "no memsentry beside this program (scripts/bench builds it): the memory of a daemon with a week of history is left out"
+        );
         return;
     };
     let loader = binary.with_file_name("examples").join("history_load");
@@ -80,7 +82,7 @@ pub fn measure(table: &mut Table, folder: &Path) {
     let command = command.current_dir(&folder).args(["run", "--config", "memsentry.yaml"]);
     // As the systemd unit and the Dockerfile have it.
     let command = command.env("MALLOC_ARENA_MAX", "2").env("MALLOC_TRIM_THRESHOLD_", "131072");
-    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the release binary");
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("memsentry beside this program");
     let running = Running(child);
     while http::get(&address, "/-/ready").is_none() {
         sleep(Duration::from_millis(50));

@@ -100,7 +100,8 @@ impl Connector {
         Ok(Self { endpoint, tls })
     }
 
-    /// Connects before `deadline` and notes how long each phase took; how the connection reads, `socket` says.
+    /// Connects before `deadline` and notes how long each phase took. `socket` wraps the TCP connection: it notes
+    /// arrivals, or not.
     pub(super) async fn connect(
         &self,
         deadline: Instant,

@@ -114,9 +114,9 @@ impl Connection {
         Ok(if whole.is_empty() { first } else { whole.freeze() })
     }
 
-    /// Whether it can carry another request right after an answer; it looks only if it does not know.
+    /// Whether it can carry another request right after an answer; it is polled only if hyper has not said so already.
     pub(super) async fn still_usable(&mut self) -> bool {
-        self.sender.is_ready() || self.usable().await
+        (self.sender.is_ready() && !self.driver.done) || self.usable().await
     }
 
     /// Looks once whether it can carry another request.

@@ -70,19 +70,19 @@ struct Heads {
 /// One kept connection to a service, for requests of any of its users.
 pub struct Wire {
     heads: Arc<Heads>,
-    /// And when its last call began. In a box, because it is large and changes hands with every request.
+    /// The connection, in a box because it is large and moves with every request, and when it was last used.
     connection: Option<(Box<Connection>, Stopwatch)>,
     answered: Option<Stopwatch>,
     patience: Patience,
 }
 
-/// How long each call may take. One timer is set anew only when it rings: nearly no call lasts so long, and to set and unset one for
-/// each costs as much as to write down its answer.
+/// How long each call may take. One timer for all calls, set again only when it rings, because to set and clear one for each is
+/// dear. No deadline may be before the last one, or it is heard too late.
 #[derive(Default)]
 struct Patience(Option<Pin<Box<Sleep>>>);
 
 impl Patience {
-    /// What comes of `work`, or nothing if `deadline` is there first. No deadline may be before the last one.
+    /// What comes of `work`, or nothing if `deadline` is there first.
     async fn before<F: Future + Unpin>(&mut self, deadline: Instant, mut work: F) -> Option<F::Output> {
         let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         poll_fn(|context| {
@@ -141,8 +141,8 @@ impl Wire {
         Self { heads: Arc::clone(&self.heads), connection: None, answered: None, patience: Patience::default() }
     }
 
-    /// When the answer to the last call was there, as the kernel noted it, whenever this process read it. Nothing if there was none, or
-    /// nobody notes it.
+    /// When the answer to the last call was there, as the kernel noted it, whenever this process read it. Nothing if
+    /// there was no answer, or if nobody notes it.
     #[must_use]
     pub fn answered(&self) -> Option<Stopwatch> {
         self.answered
@@ -162,6 +162,10 @@ impl Wire {
         match self.once(user, Some(&token), call, began).await {
             Err(failure) if failure.reason == FailureReason::Unauthorized => {
                 let Ok(fresh) = user.newest_token(Some(token.generation)).await else { return Err(failure) };
+                // Getting it may have taken seconds, in which the service may have closed the connection.
+                if began.elapsed() >= FRESH {
+                    self.connection = None;
+                }
                 let again = self.once(user, Some(&fresh), call, began).await;
                 if matches!(&again, Err(failure) if failure.reason == FailureReason::Unauthorized) {
                     user.fresh_token_refused();
@@ -179,7 +183,9 @@ impl Wire {
         call: WireCall<'_>,
         began: Stopwatch,
     ) -> Result<Bytes, CallFailure> {
+        self.answered = None;
         let timeout = self.heads.timeout;
+        // The exchange borrows all of this wire. A call that is given up loses no more than the timer.
         let mut patience = std::mem::take(&mut self.patience);
         let ended = {
             // Whatever is still under way when time is up goes away with its connection. It is large, and better not moved.
@@ -304,7 +310,7 @@ fn unsent(error: CallError) -> CallFailure {
 mod tests {
     use super::super::tests::fixture::{Fixture, Reply};
     use super::*;
-    use crate::memory_api::Settings;
+    use crate::memory_api::{Login, Settings};
     use crate::metrics::Registry;
     use crate::model::{Clock, Secret};
 
@@ -363,6 +369,27 @@ mod tests {
         assert_eq!(reason(update).await.reason, FailureReason::Connect);
         assert_eq!(reason(memory).await.reason, FailureReason::RateLimited);
         assert_eq!(fixture.count("POST"), 1);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_does_not_come_has_no_time_though_the_one_before_had() {
+        let fixture = Fixture::start(|seen| match (seen.route.as_str(), seen.header("authorization")) {
+            ("POST /v/auth/login", _) => Reply::ok(r#"{"access_token": "new", "token_type": "bearer", "user": {}}"#),
+            (_, "Bearer old") => Reply::Status(401, "{}".into()),
+            _ => Reply::Stall,
+        })
+        .await;
+        let settings = Settings {
+            token: Some(Secret::new("old".into())),
+            login: Some(Login { email: "me@example.org".into(), password: Secret::new("p".into()) }),
+            timeout: Duration::from_millis(300),
+            ..Settings::new(format!("{}/v", fixture.url))
+        };
+        let user = Client::new("main", &settings, &Registry::new(), Clock::system()).unwrap();
+        let mut wire = Wire::new(&user, true).unwrap();
+        let failed = wire.send(&user, WireCall::Memory { chat_id: "a" }).await.unwrap_err();
+        assert_eq!((failed.reason, fixture.count("GET")), (FailureReason::Timeout, 2), "{}", failed.message);
+        assert!(wire.answered().is_none());
     }
 
     #[tokio::test(start_paused = true)]

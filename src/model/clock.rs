@@ -66,8 +66,8 @@ impl Stopwatch {
         Self(tokio::time::Instant::now())
     }
 
-    /// Was started when the machine's clock showed this time since 1970, as the kernel notes it for what it receives.
-    /// A time that lies ahead, or more than a minute back, is from before that clock was set: then it starts now.
+    /// A stopwatch that was started when the machine's clock showed this time since 1970, such as the kernel's time of what
+    /// it received. A time that lies ahead, or more than a minute back, is from before that clock was set: then it starts now.
     #[must_use]
     #[allow(clippy::disallowed_methods)]
     pub fn started_at(since_1970: StdDuration) -> Self {

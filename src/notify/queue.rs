@@ -26,7 +26,7 @@ const FURTHEST_AHEAD: StdDuration = StdDuration::from_secs(3700);
 /// Age at which a message is given up.
 pub(super) const TOO_OLD: StdDuration = StdDuration::from_secs(24 * 3600);
 /// Failures in a row after which a notifier counts as dead: with the first pauses, 15 to 30 seconds of trouble.
-pub const DEAD_AFTER: u32 = 5;
+pub(super) const DEAD_AFTER: u32 = 5;
 /// Most messages that wait.
 pub(super) const MOST_WAITING: usize = 50_000;
 /// Most bytes of messages that wait.

@@ -74,11 +74,13 @@ struct World {
     bad_since: BTreeMap<&'static str, Timestamp>,
     bad: BTreeSet<&'static str>,
     silenced: Option<(&'static str, Timestamp)>,
-    /// What the receiver believes to fire.
+    /// What the receiver believes to fire once it has heard all that was decided.
     believed: BTreeSet<String>,
     /// What was suppressed since it was last told.
     hidden: BTreeSet<String>,
     receiver: Receiver,
+    /// Whether the process dies while it delivers.
+    dies: bool,
 }
 
 impl World {
@@ -102,6 +104,7 @@ impl World {
             believed: BTreeSet::new(),
             hidden: BTreeSet::new(),
             receiver: Receiver::new(),
+            dies: false,
         }
     }
 
@@ -143,8 +146,11 @@ impl World {
             }
             self.dispatcher.committed(&[decision.id]);
         }
-        self.receiver.attempt(self.now, true);
         self.save();
+        self.receiver.attempt(self.now, !self.dies);
+        if std::mem::take(&mut self.dies) {
+            self.restart();
+        }
     }
 
     /// Every part of a message must have its cause.
@@ -177,10 +183,7 @@ impl World {
     }
 
     /// The process ends; another finds what was stored.
-    fn restart(&mut self, before_recording: bool) {
-        if before_recording {
-            self.receiver.attempt(self.now + TICK, false);
-        }
+    fn restart(&mut self) {
         self.receiver.restart();
         let all = |documents: &BTreeMap<String, Document>| documents.values().cloned().collect::<Vec<_>>();
         self.rules = rules("first");
@@ -218,7 +221,7 @@ impl World {
         match random.random_range(0..100) {
             0..10 => _ = self.bad.insert(name),
             10..18 => _ = self.bad.remove(name),
-            18..20 => self.restart(random.random()),
+            18..20 => self.restart(),
             20..22 => {
                 let mut new = rules(if random.random() { "first" } else { "second" });
                 std::mem::swap(&mut self.rules, &mut new);
@@ -229,7 +232,8 @@ impl World {
                 self.dispatcher.reconfigure(plan(self.hasty), self.now);
             }
             24..26 => self.silence(name, StdDuration::from_secs(random.random_range(5..900))),
-            26..30 => {
+            26..29 => self.dies = true,
+            29..33 => {
                 let moods = [Mood::Accepts, Mood::Refuses, Mood::AsksForTime];
                 self.receiver.mood = moods[random.random_range(0..moods.len())];
             }
@@ -247,7 +251,7 @@ impl World {
     }
 }
 
-fn live(seed: u64) -> usize {
+fn live(seed: u64) -> [usize; 2] {
     let mut random = StdRng::seed_from_u64(seed);
     let mut world = World::new();
     for _ in 0..random.random_range(10..400) {
@@ -267,11 +271,12 @@ fn each_firing_and_each_end_is_told_once_whatever_happens() {
     let (first, lives) =
         (number("MEMSENTRY_SEED").unwrap_or_else(rand::random), number("MEMSENTRY_LIVES").unwrap_or(8));
     println!("{lives} lives, MEMSENTRY_SEED={first}");
-    let mut messages = 0;
+    let mut all = [0; 2];
     for life in 0..lives {
         let seed = first.wrapping_add(life);
         println!("MEMSENTRY_SEED={seed} MEMSENTRY_LIVES=1");
-        messages += live(seed);
+        let heard = live(seed);
+        all = [all[0] + heard[0], all[1] + heard[1]];
     }
-    println!("{messages} messages");
+    println!("{} messages, {} heard again after a crash", all[0], all[1]);
 }

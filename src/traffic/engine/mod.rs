@@ -102,7 +102,7 @@ impl Load {
     }
 
     async fn send(self, listeners: Listeners) -> Result<Recorder, Box<Problem>> {
-        // In closed loop what counts is how many there are.
+        // Closed loop asks how many there can be, and to note when an answer came costs a tenth of a request.
         let notes_arrivals = matches!(self.arrivals, Loop::Open(_));
         let wire = Wire::new(self.users.first().client(), notes_arrivals)?;
         let sender = Sender {

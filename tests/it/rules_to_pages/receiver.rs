@@ -6,7 +6,7 @@ use std::time::Duration as StdDuration;
 
 use memsentry::model::Timestamp;
 use memsentry::notify::notifiers::Retry;
-use memsentry::notify::queue::{Queue, Settled};
+use memsentry::notify::{Queue, Settled};
 use memsentry::store::OutboxRow;
 
 /// How the receiver takes what it is told.
@@ -28,6 +28,8 @@ pub struct Receiver {
     heard: Vec<String>,
     /// Accepted, and not noted: these may come again.
     unrecorded: BTreeSet<String>,
+    repeats: usize,
+    crashes: usize,
 }
 
 impl Receiver {
@@ -39,6 +41,8 @@ impl Receiver {
             decided: Vec::new(),
             heard: Vec::new(),
             unrecorded: BTreeSet::new(),
+            repeats: 0,
+            crashes: 0,
         }
     }
 
@@ -49,7 +53,8 @@ impl Receiver {
         assert!(self.queue.push(row).is_empty(), "given up");
     }
 
-    /// Attempts all that is due. Where `records` is false, no answer reaches the disk: the process is about to die.
+    /// Attempts all that is due. Where `records` is false, no answer reaches the disk: the process is about to die, and no notifier
+    /// gets its next message.
     pub fn attempt(&mut self, now: Timestamp, records: bool) {
         loop {
             let due = self.queue.take_due(now);
@@ -65,10 +70,10 @@ impl Receiver {
                 if answer.is_ok() {
                     self.hear(&row.id, records);
                 }
-                let settled = self.queue.settle(&row, answer, now, 0.5);
-                self.queue.free(&(row.receiver.clone(), row.notifier.clone()));
                 if records {
+                    let settled = self.queue.settle(&row, answer, now, 0.5);
                     self.record(&row, settled);
+                    self.queue.free(&(row.receiver, row.notifier));
                 }
             }
         }
@@ -77,10 +82,13 @@ impl Receiver {
     fn hear(&mut self, id: &str, recorded: bool) {
         if self.heard.iter().any(|known| known == id) {
             assert!(self.unrecorded.contains(id), "told twice without cause: {id}");
+            self.repeats += 1;
         } else {
             self.heard.push(id.to_owned());
         }
-        if !recorded {
+        if recorded {
+            self.unrecorded.remove(id);
+        } else {
             self.unrecorded.insert(id.to_owned());
         }
     }
@@ -98,14 +106,17 @@ impl Receiver {
 
     /// Another process finds what is on disk.
     pub fn restart(&mut self) {
+        self.crashes += 1;
         self.queue = Queue::default();
         self.disk.iter().for_each(|row| assert!(self.queue.push(row.clone()).is_empty(), "given up"));
     }
 
-    /// How many messages were heard: all that were decided, in their order.
-    pub fn has_heard_all(&self) -> usize {
+    /// How many messages were heard, and how many of them again: all that were decided, in their order, and no more
+    /// repeats than crashes.
+    pub fn has_heard_all(&self) -> [usize; 2] {
         assert!(self.disk.is_empty() && self.queue.is_empty(), "not delivered: {:?}", self.disk);
         assert_eq!(self.heard, self.decided, "what was heard, and what was decided");
-        self.heard.len()
+        assert!(self.repeats <= self.crashes, "{} repeats after {} crashes", self.repeats, self.crashes);
+        [self.heard.len(), self.repeats]
     }
 }
