@@ -15,6 +15,7 @@ mod exchange;
 mod failure;
 mod login;
 pub mod metrics;
+mod patience;
 mod raw;
 mod redact;
 mod request;

@@ -4,10 +4,8 @@
 //! left out: request ids, records, metrics, budgets; texts are made of failures only. A connection that turns out to be
 //! dead is replaced, and the request sent again only if it never left or may be sent twice.
 
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration as StdDuration;
 
 use bytes::Bytes;
@@ -16,7 +14,6 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
 use serde::Serialize;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::model::{Duration, Problem, Stopwatch};
 
@@ -24,6 +21,7 @@ use super::arrival::{Arrival, Noting};
 use super::calls::{HEALTH_PATH, UPDATE_PATH, memory_path};
 use super::connection::{Broken, Connection};
 use super::login::Token;
+use super::patience::Patience;
 use super::request::{LONGEST_BODY, broken, too_long};
 use super::{CallError, CallFailure, Client, FailureReason, Timings, Trigger};
 
@@ -74,31 +72,6 @@ pub struct Wire {
     connection: Option<(Box<Connection>, Stopwatch)>,
     answered: Option<Stopwatch>,
     patience: Patience,
-}
-
-/// How long each call may take. One timer for all calls, set again only when it rings, because to set and clear one for each is
-/// dear. No deadline may be before the last one, or it is heard too late.
-#[derive(Default)]
-struct Patience(Option<Pin<Box<Sleep>>>);
-
-impl Patience {
-    /// What comes of `work`, or nothing if `deadline` is there first.
-    async fn before<F: Future + Unpin>(&mut self, deadline: Instant, mut work: F) -> Option<F::Output> {
-        let timer = self.0.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        poll_fn(|context| {
-            if let Poll::Ready(output) = Pin::new(&mut work).poll(context) {
-                return Poll::Ready(Some(output));
-            }
-            while timer.as_mut().poll(context).is_ready() {
-                if timer.deadline() >= deadline {
-                    return Poll::Ready(None);
-                }
-                timer.as_mut().reset(deadline);
-            }
-            Poll::Pending
-        })
-        .await
-    }
 }
 
 type Failed = (FailureReason, String);
@@ -390,23 +363,5 @@ mod tests {
         let failed = wire.send(&user, WireCall::Memory { chat_id: "a" }).await.unwrap_err();
         assert_eq!((failed.reason, fixture.count("GET")), (FailureReason::Timeout, 2), "{}", failed.message);
         assert!(wire.answered().is_none());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn each_call_has_its_own_time_though_the_timer_is_set_once() {
-        let (mut patience, watch) = (Patience::default(), Stopwatch::start());
-        let mut call = async |takes: u64, may: u64| {
-            let began = Stopwatch::start();
-            let work = pin!(tokio::time::sleep(StdDuration::from_secs(takes)));
-            let in_time = patience.before(began.started() + StdDuration::from_secs(may), work).await.is_some();
-            (in_time, began.elapsed().as_secs())
-        };
-        assert_eq!(call(3, 10).await, (true, 3));
-        // The timer rings for the first call at 10, which this one must outlive, up to 13 and no longer.
-        assert_eq!(call(9, 10).await, (true, 9));
-        assert_eq!(call(60, 10).await, (false, 10));
-        assert_eq!(call(60, 10).await, (false, 10));
-        assert_eq!(call(1, 10).await, (true, 1));
-        assert_eq!(watch.elapsed().as_secs(), 33);
     }
 }
