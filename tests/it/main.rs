@@ -17,6 +17,8 @@ mod config_files;
 mod crash;
 /// A receiver in trouble gets its page when it is well again.
 mod delivery;
+/// The demo tells its whole story.
+mod demo;
 /// Diagnostics of runbooks are bounded and harmless.
 mod diagnostics;
 /// A disk that is full costs nothing but what a crash meanwhile would take.

@@ -50,9 +50,11 @@ impl Tally {
 
     /// The mail that told `alert` with this status.
     pub(super) fn mail_about(&self, alert: &str, status: AlertStatus) -> Option<&Mail> {
-        let mark = status.as_str().to_ascii_uppercase();
+        // A subject begins with the severity, or with this where all is over.
+        let over = |subject: &str| subject.starts_with("[RESOLVED]");
         self.mails.iter().find(|mail| {
-            mail.header("Subject").is_some_and(|subject| subject.contains(alert) && subject.contains(&mark))
+            mail.header("Subject")
+                .is_some_and(|subject| subject.contains(alert) && over(&subject) == (status == AlertStatus::Resolved))
         })
     }
 
