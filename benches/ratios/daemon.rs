@@ -30,6 +30,9 @@ route: {receiver: nobody}
 receivers: [{name: nobody}]
 ";
 
+/// What to say where there is no [`binary`].
+pub const MISSING: &str = "no memsentry beside this program (scripts/bench builds it)";
+
 /// The memsentry beside this program, if it was built.
 pub fn binary() -> Option<PathBuf> {
     let own = std::env::current_exe().ok()?;
@@ -39,9 +42,7 @@ pub fn binary() -> Option<PathBuf> {
 
 pub fn measure(table: &mut Table, folder: &Path) {
     let Some(binary) = binary() else {
-        println!(
-            "no memsentry beside this program (scripts/bench builds it): start to first /metrics and resident memory are left out"
-        );
+        println!("{MISSING}: start to first /metrics and resident memory are left out");
         return;
     };
     let starts: Vec<f64> = (0..7).filter_map(|_| start(&binary, folder)).collect();

@@ -34,9 +34,7 @@ receivers: [{name: hook, webhook_configs: [{url_file: url}]}]
 
 pub fn measure(table: &mut Table, folder: &Path) {
     let Some((seconds, before, after)) = flood(&folder.join("flood")) else {
-        println!(
-            "no memsentry beside this program (scripts/bench builds it), or not all alerts arrived: the flood of {ALERTS} alerts is left out"
-        );
+        println!("{}, or not all alerts arrived: the flood of {ALERTS} alerts is left out", daemon::MISSING);
         return;
     };
     table.row(&format!("{ALERTS} alerts at once, each told alone: time to the last webhook"), "s", seconds, None);

@@ -122,9 +122,7 @@ fn fresh(folder: &Path, name: &str) -> std::path::PathBuf {
 
 pub fn measure(table: &mut Table, folder: &Path) {
     let Some(ours) = ours(&fresh(folder, "latency")) else {
-        println!(
-            "no memsentry beside this program (scripts/bench builds it): the time from fault to webhook is left out"
-        );
+        println!("{}: the time from fault to webhook is left out", daemon::MISSING);
         return;
     };
     let theirs = theirs(&fresh(folder, "latency-peers"));

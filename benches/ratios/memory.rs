@@ -60,9 +60,7 @@ pub fn measure(table: &mut Table, folder: &Path) {
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).expect("a writable target folder");
     let Some(binary) = daemon::binary() else {
-        println!(
-            "no memsentry beside this program (scripts/bench builds it): the memory of a daemon with a week of history is left out"
-        );
+        println!("{}: the memory of a daemon with a week of history is left out", daemon::MISSING);
         return;
     };
     let loader = binary.with_file_name("examples").join("history_load");

@@ -156,7 +156,7 @@ impl Pool {
 
     /// Takes a connection back after a whole answer, if it can carry another one.
     pub(super) async fn put(&self, mut connection: Connection) {
-        if !connection.usable().await {
+        if !connection.still_usable().await {
             return;
         }
         connection.used = true;

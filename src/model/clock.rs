@@ -101,3 +101,20 @@ impl Stopwatch {
         self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_a_set_clock_made_impossible_counts_as_now() {
+        let wall = StdDuration::from_millis(Clock::system().now().millis().unsigned_abs());
+        let seconds = StdDuration::from_secs;
+        let age = |since_1970| Stopwatch::started_at(since_1970).elapsed().as_secs();
+        assert_eq!(age(wall - seconds(30)), 30);
+        assert_eq!((age(wall + seconds(30)), age(wall - seconds(3600))), (0, 0));
+        let watch = Stopwatch::start();
+        assert_eq!(watch.later(seconds(5)).since(watch), seconds(5));
+        assert_eq!(watch.since(watch.later(seconds(5))), StdDuration::ZERO);
+    }
+}

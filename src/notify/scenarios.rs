@@ -253,23 +253,29 @@ impl World {
             }
             for row in due {
                 let answer = if self.failing.contains(&row.receiver) { Err(Retry::Later) } else { Ok(()) };
-                let settled = self.queue.settle(&row, answer, self.now, 0.5);
-                self.queue.free(&(row.receiver.clone(), row.notifier.clone()));
-                match settled {
-                    Settled::Delivered if self.records => self.disk.outbox.retain(|waiting| waiting.id != row.id),
-                    Settled::Delivered => _ = self.unrecorded.insert(row.id.clone()),
-                    Settled::Postponed { attempts, next } => {
-                        let waiting = self.disk.outbox.iter_mut().find(|waiting| waiting.id == row.id);
-                        let waiting = waiting.expect("on disk");
-                        (waiting.attempts, waiting.next_attempt_at) = (attempts, next);
-                    }
-                    Settled::Dropped => panic!("given up: {row:?}"),
+                if answer.is_ok() {
+                    self.delivered.push((row.receiver.clone(), row.group_key.clone(), row.id.clone()));
                 }
-                if settled == Settled::Delivered {
-                    self.delivered.push((row.receiver, row.group_key, row.id));
+                if self.records {
+                    self.record(&row, answer);
+                } else if answer.is_ok() {
+                    self.unrecorded.insert(row.id);
                 }
             }
         }
+    }
+
+    /// Notes an answer on disk; only then the notifier gets its next message.
+    fn record(&mut self, row: &OutboxRow, answer: Result<(), Retry>) {
+        match self.queue.settle(row, answer, self.now, 0.5) {
+            Settled::Delivered => self.disk.outbox.retain(|waiting| waiting.id != row.id),
+            Settled::Postponed { attempts, next } => {
+                let waiting = self.disk.outbox.iter_mut().find(|waiting| waiting.id == row.id).expect("on disk");
+                (waiting.attempts, waiting.next_attempt_at) = (attempts, next);
+            }
+            Settled::Dropped => panic!("given up: {row:?}"),
+        }
+        self.queue.free(&(row.receiver.clone(), row.notifier.clone()));
     }
 
     fn commit(&mut self, decision: &super::Decision) {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::metrics::{Registry, Value};
 use crate::model::AlertStatus;
+use crate::notify::notifiers;
 
 use super::smtp_sink::Mail;
 use super::webhook_sink::Page;
@@ -50,11 +51,10 @@ impl Tally {
 
     /// The mail that told `alert` with this status.
     pub(super) fn mail_about(&self, alert: &str, status: AlertStatus) -> Option<&Mail> {
-        // A subject begins with the severity, or with this where all is over.
-        let over = |subject: &str| subject.starts_with("[RESOLVED]");
+        let over = status == AlertStatus::Resolved;
         self.mails.iter().find(|mail| {
             mail.header("Subject")
-                .is_some_and(|subject| subject.contains(alert) && over(&subject) == (status == AlertStatus::Resolved))
+                .is_some_and(|subject| subject.contains(alert) && subject.starts_with(notifiers::OVER) == over)
         })
     }
 

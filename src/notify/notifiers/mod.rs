@@ -30,6 +30,8 @@ mod story;
 pub mod text;
 pub mod webhook;
 
+pub use story::OVER;
+
 /// Every kind of notifier.
 pub const KINDS: &[Kind] = &[
     kind::<webhook::Webhook>(),

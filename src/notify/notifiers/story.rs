@@ -15,6 +15,9 @@ use super::super::reason::Reason;
 /// Most alerts that are written out; the rest are counted.
 pub(super) const MOST_SHOWN: usize = 10;
 
+/// What the subject of a message begins with, in the place of the severity, when all of it is over.
+pub const OVER: &str = "[RESOLVED]";
+
 /// A notification with its runbook and what stands behind it.
 pub(super) struct Story<'a> {
     pub notification: &'a Notification,
@@ -42,13 +45,13 @@ impl<'a> Story<'a> {
     /// several.
     pub fn subject(&self) -> String {
         let urgency = match self.severity() {
-            _ if !self.fires() => "RESOLVED".to_owned(),
-            Some(severity) => severity.to_uppercase(),
-            None => "FIRING".to_owned(),
+            _ if !self.fires() => OVER.to_owned(),
+            Some(severity) => format!("[{}]", severity.to_uppercase()),
+            None => "[FIRING]".to_owned(),
         };
         let place = self.place().map_or_else(String::new, |place| format!("{place}: "));
         let several = Some(self.count()).filter(|count| *count > 1).map(|count| format!(" ({count})"));
-        let subject = format!("[{urgency}] {place}{}{}", self.title(), several.unwrap_or_default());
+        let subject = format!("{urgency} {place}{}{}", self.title(), several.unwrap_or_default());
         subject.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
     }
 
